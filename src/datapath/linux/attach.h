@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What is attached where. With attach_sync() the attachments follow the devices; with attach_clear() nothing is left. */
+#ifndef VT_DATAPATH_LINUX_ATTACH_H
+#define VT_DATAPATH_LINUX_ATTACH_H
+
+#include <bpf/libbpf.h>
+
+#include "datapath/linux/devices.h"
+#include "datapath/linux/links.h"
+
+/* The programs that attachments are made of; owned by the driver. */
+struct attach_programs {
+	const struct bpf_program *ingress[DEVICE_L3 + 1]; /* by role; NULL for DEVICE_INNER */
+	const struct bpf_program *egress[DEVICE_L3 + 1];
+	const struct bpf_program *drop;     /* tp_btf/kfree_skb */
+	const struct bpf_program *local_in; /* NULL where the kernel has no netfilter programs */
+};
+
+struct attach;
+
+/* force_clsact: use clsact even where tcx is there. Removes what a killed agent may have left in clsact. */
+struct attach *attach_new(const struct attach_programs *programs, const struct devices *devices, bool force_clsact);
+void attach_free(struct attach *at);
+
+/* Attaches to every leaf, and to kfree_skb; detaches where a device is gone or has another role. */
+int attach_sync(struct attach *at, const struct devices *devices, struct vt_err *err);
+void attach_clear(struct attach *at);
+unsigned int attach_count(const struct attach *at); /* hooks attached now */
+
+#endif

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
+/* A record into the ring. Nobody is woken: user space drains by timer (a wakeup a record costs more than all the rest). */
+#ifndef VT_BPF_EMIT_H
+#define VT_BPF_EMIT_H
+
+#include "datapath/linux/bpf/packet.h"
+
+/* Where and how a packet was seen; what the packet itself says is in struct packet. */
+struct sighting {
+	__u64 site;
+	__u32 task;
+	__u32 ifindex;
+	__u32 vni;
+	__u32 reason;
+	__s32 dst_error;
+	__u16 segments;
+	__u16 flags;
+	__u8 loc;
+	__u8 hop;
+};
+
+/* 0, or -1 when the ring is full (counted). */
+__noinline int emit(const struct packet *p, const struct sighting *s)
+{
+	struct vt_record *r;
+
+	if (!p || !s)
+		return -1;
+	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+	if (!r) {
+		__sync_fetch_and_add(&counters.lost_ring, 1);
+		return -1;
+	}
+	r->version = VT_RECORD_VERSION;
+	r->loc = s->loc;
+	r->hop = s->hop;
+	r->task = s->task;
+	r->packet_id = p->id;
+	r->time_ns = bpf_ktime_get_ns();
+	r->seq = 0;
+	r->site = s->site;
+	r->vni = p->encap ? p->vni : s->vni;
+	r->ifindex = s->ifindex;
+	r->length = p->length;
+	r->tcp_seq = p->tcp_seq;
+	r->payload = p->payload;
+	r->reason = s->reason;
+	r->dst_error = s->dst_error;
+	r->segments = s->segments ? s->segments : 1;
+	r->flags = s->flags | (p->encap ? VT_REC_ENCAP : 0) | (p->frag ? VT_REC_FRAG : 0);
+	__builtin_memcpy(&r->flow, &p->flow, sizeof(r->flow));
+	__builtin_memcpy(r->outer_src, p->outer_src, 16);
+	__builtin_memcpy(r->outer_dst, p->outer_dst, 16);
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+#endif

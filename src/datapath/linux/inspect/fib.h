@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Questions about routing: the routing rules and the routes of one type that cover an address, and the kernel's own
+ * lookup.
+ */
+#ifndef VT_DATAPATH_LINUX_INSPECT_FIB_H
+#define VT_DATAPATH_LINUX_INSPECT_FIB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "datapath/linux/inspect/rtnl.h"
+
+#define FIB_TABLES_MAX 8 /* tables with a covering route of the wanted type; more are not told apart anyway */
+
+struct fib_key {
+	uint8_t family;           /* AF_INET or AF_INET6 */
+	const uint8_t *src, *dst; /* 4 or 16 bytes, network order; src may be NULL */
+	uint32_t iif, oif, mark;  /* 0: none */
+	const char *iif_name;     /* for rules that name it; "" if unknown */
+};
+
+struct fib_route {
+	uint32_t table;
+	uint8_t prefix_len;
+	uint8_t prefix[16];
+};
+
+/* The longest route of `type` (RTN_*) covering key->dst in each table; returns how many tables, or -errno. */
+int fib_routes(struct rtnl *rt, const struct fib_key *key, uint8_t type, struct fib_route routes[FIB_TABLES_MAX]);
+
+/* "blackhole 10.0.2.0/24 in table main" */
+void fib_route_text(const struct fib_key *key, uint8_t type, const struct fib_route *route, char *buf, size_t size);
+
+enum fib_match { FIB_NO_MATCH, FIB_MATCH, FIB_MAY_MATCH };
+
+/*
+ * The first rule with this action (FR_ACT_*) that matches the key, by what can be known of the packet. FIB_MAY_MATCH:
+ * one with selectors we cannot judge (mark, ports, TOS, ...). Its text goes to buf: "rule 100: from 10.0.0.1
+ * unreachable".
+ */
+enum fib_match fib_rule(struct rtnl *rt, const struct fib_key *key, uint8_t action, char *buf, size_t size);
+
+/* "0: local, 32766: main, 32767: default": the rules that look up tables, in order; cut at the end if there are many.
+ */
+void fib_rules_text(struct rtnl *rt, uint8_t family, char *buf, size_t size);
+
+struct fib_answer {
+	uint32_t oif;
+	bool has_gateway;
+	uint8_t gateway[16]; /* of gateway_family */
+	uint8_t gateway_family;
+	uint32_t mtu; /* of the route, 0: the device's */
+};
+
+/* The kernel's lookup, as a packet that came in through key->iif (or is sent from here, if that is 0). -errno as it
+ * says. */
+int fib_lookup(struct rtnl *rt, const struct fib_key *key, struct fib_answer *answer);
+
+#endif

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Our trace tables, built as netlink batches; see nft_table.h. */
+#include "datapath/linux/inspect/nft_table.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/common.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_bridge.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PRIORITY_INET   (-350) /* behind the stateless raw hooks at -400, before raw, conntrack and filters */
+#define PRIORITY_BRIDGE (-400) /* before dstnat of family bridge at -300 */
+#define BATCH_SIZE      8192   /* our largest batch, two chains and two rules, takes under 1000 bytes */
+
+struct nft_tables {
+	struct mnl_socket *socket;
+	uint32_t mask, seq;
+	int installed;
+	char name[32];
+	uint64_t buffer[BATCH_SIZE / 8]; /* requests and answers in turn */
+};
+
+struct trace_chain {
+	const char *name;
+	uint32_t hook;
+};
+
+static const struct trace_chain inet_chains[] = {{"prerouting", NF_INET_PRE_ROUTING}, {"output", NF_INET_LOCAL_OUT}};
+static const struct trace_chain bridge_chains[] = {{"prerouting", NF_BR_PRE_ROUTING}, {"output", NF_BR_LOCAL_OUT}};
+
+int nft_tables_open(struct nft_tables **ret, uint32_t mark_mask, struct vt_err *err)
+{
+	struct nft_tables *tables = calloc(1, sizeof(*tables));
+
+	if (!tables)
+		return vt_fail(err, ENOMEM, "open nftables: out of memory");
+	tables->mask = mark_mask;
+	tables->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!tables->socket || mnl_socket_bind(tables->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		int code = errno;
+
+		nft_tables_close(tables);
+		return vt_fail(err, code, "open a netfilter netlink socket: %s", strerror(code));
+	}
+	snprintf(tables->name, sizeof(tables->name), NFT_TABLE_PREFIX "%u", mnl_socket_get_portid(tables->socket));
+	*ret = tables;
+	return 0;
+}
+
+void nft_tables_close(struct nft_tables *tables)
+{
+	if (!tables)
+		return;
+	if (tables->socket)
+		mnl_socket_close(tables->socket);
+	free(tables);
+}
+
+static void put_table(struct nft_tables *tables, struct mnl_nlmsg_batch *batch, uint16_t type, uint16_t family)
+{
+	struct nftnl_table *table = nftnl_table_alloc();
+	struct nlmsghdr *nlh;
+
+	if (!table)
+		return;
+	nftnl_table_set_str(table, NFTNL_TABLE_NAME, tables->name);
+	if (type == NFT_MSG_NEWTABLE)
+		nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, NFT_TABLE_F_OWNER);
+	nlh = nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(batch), type, family,
+	                            (type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0) | NLM_F_ACK, tables->seq++);
+	nftnl_table_nlmsg_build_payload(nlh, table);
+	nftnl_table_free(table);
+	mnl_nlmsg_batch_next(batch);
+}
+
+static void put_chain(struct nft_tables *tables, struct mnl_nlmsg_batch *batch, uint16_t family,
+                      const struct trace_chain *trace)
+{
+	struct nftnl_chain *chain = nftnl_chain_alloc();
+	struct nlmsghdr *nlh;
+
+	if (!chain)
+		return;
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, tables->name);
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, trace->name);
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, "filter");
+	nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, trace->hook);
+	nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, family == NFPROTO_BRIDGE ? PRIORITY_BRIDGE : PRIORITY_INET);
+	nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
+	nlh = nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(batch), NFT_MSG_NEWCHAIN, family, NLM_F_CREATE | NLM_F_ACK,
+	                            tables->seq++);
+	nftnl_chain_nlmsg_build_payload(nlh, chain);
+	nftnl_chain_free(chain);
+	mnl_nlmsg_batch_next(batch);
+}
+
+static void add_expr(struct nftnl_rule *rule, struct nftnl_expr *expr)
+{
+	if (expr)
+		nftnl_rule_add_expr(rule, expr);
+}
+
+static struct nftnl_expr *expr_meta(enum nft_meta_keys key, uint16_t reg_attribute)
+{
+	struct nftnl_expr *expr = nftnl_expr_alloc("meta");
+
+	if (expr) {
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_META_KEY, key);
+		nftnl_expr_set_u32(expr, reg_attribute, NFT_REG_1);
+	}
+	return expr;
+}
+
+static struct nftnl_expr *expr_and(uint32_t mask)
+{
+	struct nftnl_expr *expr = nftnl_expr_alloc("bitwise");
+	uint32_t xor = 0;
+
+	if (expr) {
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_LEN, sizeof(mask));
+		nftnl_expr_set(expr, NFTNL_EXPR_BITWISE_MASK, &mask, sizeof(mask));
+		nftnl_expr_set(expr, NFTNL_EXPR_BITWISE_XOR, &xor, sizeof(xor));
+	}
+	return expr;
+}
+
+static struct nftnl_expr *expr_equal(uint32_t value)
+{
+	struct nftnl_expr *expr = nftnl_expr_alloc("cmp");
+
+	if (expr) {
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
+		nftnl_expr_set(expr, NFTNL_EXPR_CMP_DATA, &value, sizeof(value));
+	}
+	return expr;
+}
+
+static struct nftnl_expr *expr_one(void)
+{
+	struct nftnl_expr *expr = nftnl_expr_alloc("immediate");
+	uint8_t one = 1;
+
+	if (expr) {
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
+		nftnl_expr_set(expr, NFTNL_EXPR_IMM_DATA, &one, sizeof(one));
+	}
+	return expr;
+}
+
+static void put_rule(struct nft_tables *tables, struct mnl_nlmsg_batch *batch, uint16_t family, const char *chain)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	struct nlmsghdr *nlh;
+
+	if (!rule)
+		return;
+	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, tables->name);
+	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
+	add_expr(rule, expr_meta(NFT_META_MARK, NFTNL_EXPR_META_DREG));
+	add_expr(rule, expr_and(tables->mask));
+	add_expr(rule, expr_equal(tables->mask));
+	add_expr(rule, expr_one());
+	add_expr(rule, expr_meta(NFT_META_NFTRACE, NFTNL_EXPR_META_SREG));
+	nlh = nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(batch), NFT_MSG_NEWRULE, family,
+	                            NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK, tables->seq++);
+	nftnl_rule_nlmsg_build_payload(nlh, rule);
+	nftnl_rule_free(rule);
+	mnl_nlmsg_batch_next(batch);
+}
+
+/* Sends a batch and reads as many acknowledgements as it had messages between begin and end; the first error counts. */
+static int batch_commit(struct nft_tables *tables, struct mnl_nlmsg_batch *batch, unsigned int acks)
+{
+	unsigned int portid = mnl_socket_get_portid(tables->socket);
+	int ret = 0;
+
+	if (mnl_socket_sendto(tables->socket, mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) < 0)
+		return -errno;
+	while (acks--) {
+		ssize_t n = mnl_socket_recvfrom(tables->socket, tables->buffer, sizeof(tables->buffer));
+
+		if (n < 0)
+			return ret ? ret : -errno;
+		if (mnl_cb_run(tables->buffer, (size_t)n, 0, portid, NULL, NULL) < 0) {
+			ret = ret ? ret : -errno;
+			break; /* the whole batch failed; what else the kernel has to say is drained below */
+		}
+	}
+	while (ret && recv(mnl_socket_get_fd(tables->socket), tables->buffer, sizeof(tables->buffer), MSG_DONTWAIT) > 0)
+		;
+	return ret;
+}
+
+static struct mnl_nlmsg_batch *batch_begin(struct nft_tables *tables)
+{
+	struct mnl_nlmsg_batch *batch = mnl_nlmsg_batch_start(tables->buffer, sizeof(tables->buffer) / 2);
+
+	if (batch) {
+		nftnl_batch_begin(mnl_nlmsg_batch_current(batch), tables->seq++);
+		mnl_nlmsg_batch_next(batch);
+	}
+	return batch;
+}
+
+static int batch_end(struct nft_tables *tables, struct mnl_nlmsg_batch *batch, unsigned int acks)
+{
+	int ret;
+
+	nftnl_batch_end(mnl_nlmsg_batch_current(batch), tables->seq++);
+	mnl_nlmsg_batch_next(batch);
+	ret = batch_commit(tables, batch, acks);
+	mnl_nlmsg_batch_stop(batch);
+	return ret;
+}
+
+static int table_install(struct nft_tables *tables, uint16_t family)
+{
+	const struct trace_chain *chains = family == NFPROTO_BRIDGE ? bridge_chains : inet_chains;
+	struct mnl_nlmsg_batch *batch = batch_begin(tables);
+
+	if (!batch)
+		return -ENOMEM;
+	put_table(tables, batch, NFT_MSG_NEWTABLE, family);
+	for (int i = 0; i < 2; i++) {
+		put_chain(tables, batch, family, &chains[i]);
+		put_rule(tables, batch, family, chains[i].name);
+	}
+	return batch_end(tables, batch, 5);
+}
+
+static int table_remove(struct nft_tables *tables, uint16_t family)
+{
+	struct mnl_nlmsg_batch *batch = batch_begin(tables);
+
+	if (!batch)
+		return -ENOMEM;
+	put_table(tables, batch, NFT_MSG_DELTABLE, family);
+	return batch_end(tables, batch, 1);
+}
+
+static bool table_is_trace(const struct nftnl_table *table)
+{
+	const char *name = nftnl_table_get_str(table, NFTNL_TABLE_NAME);
+
+	return (nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) & NFT_TABLE_F_OWNER) && name &&
+	       !strncmp(name, NFT_TABLE_PREFIX, strlen(NFT_TABLE_PREFIX));
+}
+
+/* One table of the namespace: notes which of our tables someone else's calls for. */
+static int table_seen(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nftnl_table *table = nftnl_table_alloc();
+	int *wanted = arg;
+
+	if (!table)
+		return MNL_CB_ERROR;
+	if (nftnl_table_nlmsg_parse(nlh, table) == 0 && !table_is_trace(table)) {
+		switch (nftnl_table_get_u32(table, NFTNL_TABLE_FAMILY)) {
+		case NFPROTO_INET:
+		case NFPROTO_IPV4:
+		case NFPROTO_IPV6:
+			*wanted |= NFT_TABLE_INET;
+			break;
+		case NFPROTO_BRIDGE:
+			*wanted |= NFT_TABLE_BRIDGE;
+			break;
+		}
+	}
+	nftnl_table_free(table);
+	return MNL_CB_OK;
+}
+
+/* Which kinds someone's rules call for, or -errno. */
+static int tables_wanted(struct nft_tables *tables)
+{
+	unsigned int portid = mnl_socket_get_portid(tables->socket);
+	uint32_t seq = tables->seq++;
+	struct nlmsghdr *nlh =
+	    nftnl_nlmsg_build_hdr((char *)tables->buffer, NFT_MSG_GETTABLE, NFPROTO_UNSPEC, NLM_F_DUMP, seq);
+	int wanted = 0, ret = 1;
+
+	if (mnl_socket_sendto(tables->socket, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	while (ret > 0) {
+		ssize_t n = mnl_socket_recvfrom(tables->socket, tables->buffer, sizeof(tables->buffer));
+
+		if (n < 0)
+			return -errno;
+		ret = mnl_cb_run(tables->buffer, (size_t)n, seq, portid, table_seen, &wanted);
+		if (ret < 0 && errno == EINTR) /* the ruleset changed meanwhile: a notification makes us look again */
+			ret = 1;
+	}
+	return ret < 0 ? -errno : wanted;
+}
+
+static int follow_one(struct nft_tables *tables, int wanted, int kind, uint16_t family)
+{
+	int ret = 0;
+
+	if ((wanted & kind) && !(tables->installed & kind))
+		ret = table_install(tables, family);
+	else if (!(wanted & kind) && (tables->installed & kind))
+		ret = table_remove(tables, family);
+	if (ret == 0)
+		tables->installed = (tables->installed & ~kind) | (wanted & kind);
+	return ret;
+}
+
+int nft_tables_follow(struct nft_tables *tables, struct vt_err *err)
+{
+	int wanted = tables_wanted(tables), ret, bridge;
+
+	if (wanted == -EINVAL || wanted == -EOPNOTSUPP || wanted == -EPROTONOSUPPORT)
+		return 0; /* a kernel without nf_tables has no rules that could drop anything */
+	if (wanted < 0)
+		return vt_fail(err, -wanted, "list the nftables tables: %s", strerror(-wanted));
+	ret = follow_one(tables, wanted, NFT_TABLE_INET, NFPROTO_INET);
+	bridge = follow_one(tables, wanted, NFT_TABLE_BRIDGE, NFPROTO_BRIDGE);
+	ret = ret ? ret : bridge;
+	if (ret < 0)
+		return vt_fail(err, -ret, "install nftables table %s: %s (needs CAP_NET_ADMIN and kernel 5.12)",
+		               tables->name, strerror(-ret));
+	return tables->installed;
+}
+
+void nft_tables_remove(struct nft_tables *tables)
+{
+	if (tables->installed & NFT_TABLE_INET)
+		table_remove(tables, NFPROTO_INET);
+	if (tables->installed & NFT_TABLE_BRIDGE)
+		table_remove(tables, NFPROTO_BRIDGE);
+	tables->installed = 0;
+}
+
+int nft_tables_installed(const struct nft_tables *tables)
+{
+	return tables->installed;
+}
+
+uint32_t nft_tables_portid(const struct nft_tables *tables)
+{
+	return mnl_socket_get_portid(tables->socket);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The BPF object, loaded: its programs, its shared memory, its ring. The rest of the driver does not see libbpf's skeleton. */
+#ifndef VT_DATAPATH_LINUX_LOAD_H
+#define VT_DATAPATH_LINUX_LOAD_H
+
+#include "base/err.h"
+#include "datapath/linux/attach.h"
+#include "datapath/linux/bpf/shared.h"
+
+struct load;
+
+/* Loads for the calling thread's network namespace. The error says what is missing: privilege, BTF, kernel version. */
+int load_open(struct load **ret, uint32_t mark_mask, struct vt_err *err);
+void load_close(struct load *l);
+
+void load_programs(const struct load *l, struct attach_programs *programs);
+struct bpf_config *load_config(const struct load *l); /* memory that the programs read */
+struct slot *load_slots(const struct load *l);        /* RULE_SLOTS_MAX of them, shared with the programs */
+int load_rules_fd(const struct load *l);
+void load_device(struct load *l, int ifindex, uint32_t vni);
+
+/* Hands over all records in the ring. */
+void load_drain(struct load *l, void (*on_record)(void *arg, const struct vt_record *rec), void *arg);
+
+/* Records lost so far: ring full, headers unreadable, a drop that interrupted the drop program itself. */
+uint64_t load_lost(const struct load *l);
+
+#endif
