@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * See diagnose.h. The rules that hold for every verdict:
+ *
+ *  1. A healthy VFD is never blamed. Where something innocent explains the records as well, the packet is `unfinished`.
+ *  2. `dropped` needs a witnessed `error` on every branch that did not deliver, or a provable end of it.
+ *  3. `lost` needs complete records on both sides of the gap: every node involved was armed before colouring began, lost
+ *     nothing, skipped no batch, was not restarted or gone in the packet's time, and has sent a PROGRESS after the deadline.
+ *     Else the packet is `unfinished`.
+ *  4. A witnessed drop on a node with losses of its own is `inferred`: a copy that got through may be among them.
+ *  5. What is told apart by order alone never makes a cause `proven`; what cannot be told apart makes no cause.
+ *  6. Where a packet vanished inside a VFD is known, that it is lost is not (its colour may have been erased, or another
+ *     program may have taken it): `inferred`, always.
+ *
+ * Waiting counts from the arrival of the last record. A node's incidents count from long_buffer before the packet's first
+ * record, since batches of two nodes reach us at different times.
+ */
+#include "analysis/diagnose.h"
+
+#include "analysis/node.h"
+#include "analysis/tally.h"
+
+/* From when on the nodes of a packet must have lost nothing. */
+static uint64_t window_start(const struct analysis *a, const struct group *group)
+{
+	return group->first_at > a->config.long_buffer_ns ? group->first_at - a->config.long_buffer_ns : 0;
+}
+
+static bool all_complete(const struct analysis *a, const struct trace *trace, const struct trail *trail, uint64_t since)
+{
+	if (trail->n_nodes > TRAIL_NODES)
+		return false;
+	for (unsigned int i = 0; i < trail->n_nodes; i++) {
+		if (!member_complete(trace, a->nodes[trail->nodes[i]], since))
+			return false;
+	}
+	return true;
+}
+
+static bool all_progressed(const struct analysis *a, const struct trail *trail, uint64_t deadline)
+{
+	for (unsigned int i = 0; i < trail->n_nodes && i < TRAIL_NODES; i++) {
+		if (a->nodes[trail->nodes[i]]->progress_at < deadline)
+			return false;
+	}
+	return true;
+}
+
+/* Some branch has no witnessed end: it is awaited, then it must be proven that nothing more comes. */
+static enum wait open_branch(const struct analysis *a, const struct trail *trail, bool complete, bool *ret_proven)
+{
+	uint64_t buffer = trail->silent ? a->config.long_buffer_ns : a->config.short_buffer_ns;
+	uint64_t deadline = trail->last_at + buffer;
+
+	*ret_proven = false;
+	if (a->now < deadline)
+		return trail->silent ? WAIT_LONG : WAIT_SHORT;
+	if (!complete || trail->beyond || trail->merge_possible)
+		return WAIT_NONE;
+	if (all_progressed(a, trail, deadline)) {
+		*ret_proven = true;
+		return WAIT_NONE;
+	}
+	return a->now < deadline + a->config.long_buffer_ns ? WAIT_PROOF : WAIT_NONE;
+}
+
+static enum vt_cause witnessed_cause(const struct analysis *a, const struct stored *error)
+{
+	const struct detail *detail = intern_get(&a->details, error->detail);
+
+	return detail && detail->cause != VT_CAUSE_NONE ? (enum vt_cause)detail->cause : VT_CAUSE_UNEXPLAINED;
+}
+
+static enum wait diagnose(const struct analysis *a, const struct group *group, const struct trace *trace,
+			  const struct phys *phys, const struct trail *trail, struct outcome *outcome)
+{
+	bool complete, closed = true;
+	enum wait wait;
+
+	*outcome = (struct outcome){.end = VT_UNFINISHED, .ambiguous = phys->ambiguous || phys->mixed};
+	if (trail->leaf == LEAF_DELIVERED && !phys->mixed) {
+		outcome->end = VT_DELIVERED;
+		return WAIT_NONE;
+	}
+	complete = all_complete(a, trace, trail, window_start(a, group));
+	if (trail->leaf == LEAF_NONE || phys->mixed || trail->gap || trail->silent || trail->beyond) {
+		wait = open_branch(a, trail, complete, &closed);
+		if (wait != WAIT_NONE)
+			return wait;
+	}
+	if (phys->mixed || !closed)
+		return WAIT_NONE;
+	switch (trail->leaf) {
+	case LEAF_DROP:
+		outcome->end = VT_DROPPED;
+		outcome->cause = witnessed_cause(a, trail->last);
+		outcome->proven = complete;
+		break;
+	case LEAF_GAP:
+		outcome->end = VT_LOST;
+		outcome->cause = VT_CAUSE_UNDERLAY_LOST;
+		outcome->proven = true; /* the tally weakens it if nothing coloured ever made this way */
+		break;
+	case LEAF_SILENT:
+		outcome->end = VT_LOST;
+		outcome->cause = VT_CAUSE_VANISHED_IN_NODE;
+		break;
+	case LEAF_DELIVERED:
+	case LEAF_BEYOND:
+	case LEAF_NONE:
+		break;
+	}
+	return WAIT_NONE;
+}
+
+/* Goes through the claims; `settle` writes the outcomes into the tallies, else the longest wait is found. */
+static enum wait each_claim(struct analysis *a, struct group *group, const struct owned *owned, bool settle)
+{
+	enum wait longest = WAIT_NONE;
+
+	for (uint32_t c = group->claims; c; c = claim_at(a, c)->next) {
+		struct claim *claim = claim_at(a, c);
+		const struct phys *phys = &owned->phys[claim->phys];
+		struct outcome outcome;
+		struct trail trail;
+		enum wait wait;
+
+		if (walk(a, claim->group, owned, claim->phys, 0, &trail) < 0)
+			return WAIT_PROOF; /* no memory now; later perhaps */
+		wait = diagnose(a, group, claim->trace, phys, &trail, &outcome);
+		if (wait > longest)
+			longest = wait;
+		/* a single claim, the usual case, needs no second round */
+		if (settle || (wait == WAIT_NONE && group->n_claims == 1))
+			tally_add(a, claim, &trail, &outcome);
+	}
+	return longest;
+}
+
+enum wait diagnose_group(struct analysis *a, struct group *group)
+{
+	struct owned owned;
+	enum wait wait;
+
+	if (owner_sort(a, group, 0, &owned) < 0)
+		return WAIT_PROOF;
+	wait = each_claim(a, group, &owned, false);
+	if (wait == WAIT_NONE && group->n_claims > 1)
+		each_claim(a, group, &owned, true);
+	/* What this packet waits for may be another one's record, so its own deadline can be over. */
+	if (wait == WAIT_SHORT && a->now >= group->last_at + a->config.short_buffer_ns)
+		wait = WAIT_PROOF;
+	if (wait == WAIT_LONG && a->now >= group->last_at + a->config.long_buffer_ns)
+		wait = WAIT_PROOF;
+	return wait;
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What the analysis keeps in memory, and how its parts hang together.
+ *
+ *   stored   a record as kept: 64 bytes, strings and addresses interned (intern.h)
+ *   group    all stored records with one packet_id, in order of arrival; waits in at most one of the deadline lists
+ *   claim    one packet of one task: a COLOURED record made it; after it settled it holds its end, cause and path
+ *   trace    a task known to the analysis, with its claims and what each node said about it (member)
+ *   node     a host that sent batches: numbering, addresses, and the incidents that make its records incomplete
+ *
+ * intake.c fills this, group.c keeps the deadlines, owner.c and walk.c put one packet's path together, merge.c joins packets
+ * that offloads merged, diagnose.c says how it ended, tally.c counts, result.c reports. Numbers (uint32_t) are pool numbers,
+ * 0 means none. Invariant: a group whose claims are settled is in no list; any new record puts it back and takes its
+ * packets out of the tally.
+ */
+#ifndef VT_ANALYSIS_MODEL_H
+#define VT_ANALYSIS_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "analysis/analysis.h"
+#include "analysis/intern.h"
+#include "analysis/pool.h"
+
+#define TRACES_MAX        1024 /* tasks at once: four times what a node takes, since nodes differ */
+#define NODE_INCIDENTS    8    /* kept apart per node; more are joined, which only makes the analysis more careful */
+#define TALLY_CAUSES      32   /* causes of one task: more than a person reads; the rest is joined and counted */
+#define TALLY_PATHS       1024 /* different paths of one task: bounds memory to a few MB; the rest is joined by end and cause */
+#define TALLY_SAMPLES     128  /* latencies kept per hop of a path for the median; minimum and maximum are exact */
+#define TRAIL_VISITS      32   /* VFDs in one path: 15 hops, and as many of a packet that it was merged into */
+#define TRAIL_NODES       64   /* nodes that matter for one packet (a flood reaches many); past it nothing is claimed */
+#define MERGE_DEPTH       4    /* merged into a packet that was itself merged, ... */
+
+struct stored {
+	uint64_t time_ns;
+	uint32_t next;    /* in its group */
+	uint32_t claim;   /* COLOURED and the task is known: its claim */
+	uint32_t vni, ifindex, length, tcp_seq, payload;
+	uint32_t flow;    /* interned struct vt_flow */
+	uint32_t outer;   /* interned struct outer, 0 without ENCAP and OUTER */
+	uint32_t device;  /* interned name with NUL */
+	uint32_t detail;  /* `error`: interned struct detail */
+	uint16_t node, flags, segments;
+	uint8_t loc, hop;
+};
+_Static_assert(sizeof(struct stored) <= 64, "a stored record outgrew its 64 bytes");
+
+struct outer {
+	uint8_t src[16], dst[16];
+};
+
+/* What was found about a drop: the cause's number and three strings, each with its NUL, one behind the other. */
+struct detail {
+	uint32_t cause;
+	uint16_t site, evidence; /* offsets in text; reason is at 0 */
+	char text[];
+};
+
+enum list_id { LIST_NONE, LIST_SETTLE, LIST_SHORT, LIST_LONG, LIST_RETRY, LIST_ORPHAN, LIST_COUNT };
+
+struct group {
+	uint64_t id;
+	uint64_t first_at, last_at; /* arrival of its first and last record */
+	uint64_t due;
+	uint32_t recs, last_rec, n_recs;
+	uint32_t claims, n_claims;  /* chained by claim.next */
+	uint32_t prev, next;        /* in its deadline list */
+	uint32_t seq, span;         /* TCP: first byte and most bytes seen at one point */
+	uint8_t list;               /* enum list_id */
+	bool settled;
+	bool has_span;              /* seq and span are valid */
+	bool big;                   /* seen as several segments in one: in the merge index */
+};
+
+struct claim {
+	uint32_t next; /* of the same group */
+	uint32_t group, rec;
+	uint32_t phys;        /* scratch of owner.c: which physical packet of the group it is */
+	struct trace *trace;
+	struct tally_path *path; /* settled: its path, else NULL */
+	int8_t cause;         /* settled: slot in the tally, -1 for none */
+	uint8_t end;          /* enum vt_end, 0 while unsettled */
+	bool reverse, ambiguous, proven;
+};
+
+enum incident_kind { INCIDENT_LOST = 1, INCIDENT_HOLE, INCIDENT_BOOT, INCIDENT_DOWN };
+
+struct incident {
+	enum incident_kind kind;
+	uint64_t to;   /* arrival time up to which records may be missing; UINT64_MAX while it lasts */
+	uint64_t hole; /* HOLE: number of the batch that is missing */
+};
+
+struct node {
+	char name[VT_NODE_MAX];
+	uint16_t index;
+	enum vt_kind kind;
+	bool seen, down;
+	bool based;            /* `lost` is a base to count from: false for an agent that was up before us */
+	uint64_t boot, next_number, last_seq;
+	uint64_t last_at;      /* arrival of its last batch */
+	uint64_t trust_at;     /* PROGRESS that arrives before is of a backlog and proves nothing */
+	uint64_t progress_at;  /* arrival of the last PROGRESS that counts */
+	uint64_t lost;         /* cumulative count of the last PROGRESS of this boot */
+	uint64_t gap_pending;  /* records missed by sequence number that a PROGRESS may still count again */
+	uint64_t missing;      /* records known to be lost, all boots */
+	unsigned int n_incidents;
+	struct incident incidents[NODE_INCIDENTS];
+	uint32_t n_addrs;
+	uint8_t (*addrs)[16];
+	UT_hash_handle hh;
+};
+
+/* Which node has an address. Claims are counted and node numbers XORed, so that one of two claimants can go again. */
+struct node_addr {
+	uint8_t addr[16];
+	uint32_t claims, node_xor;
+	UT_hash_handle hh;
+};
+
+/* "A coloured packet from src was seen entering node": tells a bleaching underlay from one that loses packets. */
+struct arrival_key {
+	uint8_t src[16];
+	uint32_t node;
+};
+struct arrival {
+	struct arrival_key key;
+	uint64_t last_at;
+	UT_hash_handle hh;
+};
+
+enum member_state { MEMBER_NONE, MEMBER_ARMED, MEMBER_LATE, MEMBER_FAILED };
+
+/* One node's part in one trace. */
+struct member {
+	uint8_t state; /* enum member_state */
+	bool stopped, gone;
+	uint64_t boot;
+	uint64_t final[2], seen[2]; /* coloured: by its own count (STOPPED), by records received */
+	uint64_t missing_before;    /* node.missing when the trace began */
+	char *error;                /* FAILED */
+};
+
+struct tally_cause {
+	enum vt_cause code;
+	uint16_t node, next_node;
+	bool reverse, joined; /* joined: stands for further kinds too */
+	uint32_t device, detail, outer;
+	uint64_t packets, proven;
+};
+
+struct tally_hop {
+	uint8_t hop;
+	uint16_t node;
+	bool has_in, has_out, has_error;
+	uint32_t vni, in_device, out_device, error_device, outer, nat;
+	uint64_t n_latencies;
+	uint32_t min_ns, max_ns, samples[TALLY_SAMPLES];
+};
+
+struct tally_path {
+	UT_hash_handle hh;
+	uint32_t *key;
+	unsigned int key_words;
+	uint64_t packets;
+	enum vt_end end;
+	bool reverse;
+	int cause;
+	uint32_t flow;
+	unsigned int index; /* scratch of result.c */
+	unsigned int n_hops;
+	struct tally_hop hops[];
+};
+
+struct trace {
+	struct vt_task task;
+	uint64_t begin_at, start_at, stop_at; /* 0: not yet */
+	uint32_t n_members;
+	struct member *members; /* by node number */
+	uint32_t n_claims, cap_claims;
+	uint32_t *claims;
+	uint64_t coloured[2], unsettled;
+	uint64_t ended[VT_UNFINISHED + 1], ambiguous;
+	struct tally_cause causes[TALLY_CAUSES];
+	unsigned int n_causes;
+	struct tally_path *paths;
+	UT_hash_handle hh;
+};
+
+struct id_slot {
+	uint64_t id;
+	uint32_t group; /* 0: empty */
+};
+
+struct deadline_list {
+	uint32_t head, tail;
+};
+
+struct merge_entry {
+	uint32_t next, group, flow, block;
+};
+
+struct walk_scratch; /* walk.c */
+struct owner_scratch; /* owner.c */
+
+struct analysis {
+	struct analysis_config config;
+	uint64_t now; /* latest time any caller gave */
+	struct pool recs, groups, claims, merges;
+	struct intern flows, outers, devices, details;
+	struct id_slot *ids;
+	uint32_t id_mask, n_ids;
+	struct deadline_list lists[LIST_COUNT];
+	uint32_t *merge_heads; /* merge.c */
+	struct node **nodes;
+	uint32_t n_nodes;
+	struct node *nodes_by_name;
+	struct node_addr *addrs;
+	struct arrival *arrivals;
+	struct trace *traces;
+	struct owner_scratch *owner[MERGE_DEPTH];
+	struct walk_scratch *walk[MERGE_DEPTH];
+	struct analysis_stats stats;
+	uint64_t random; /* of the latency reservoirs: a fixed start, so that runs repeat */
+};
+
+static inline struct stored *stored_at(const struct analysis *a, uint32_t number)
+{
+	return pool_at(&a->recs, number);
+}
+
+static inline struct group *group_at(const struct analysis *a, uint32_t number)
+{
+	return pool_at(&a->groups, number);
+}
+
+static inline struct claim *claim_at(const struct analysis *a, uint32_t number)
+{
+	return pool_at(&a->claims, number);
+}
+
+#endif

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* See node.h. */
+#include "analysis/node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct node *node_find(const struct analysis *a, const char *name)
+{
+	struct node *node;
+
+	HASH_FIND_STR(a->nodes_by_name, name, node);
+	return node;
+}
+
+struct node *node_get(struct analysis *a, const char *name)
+{
+	struct node *node = node_find(a, name), **nodes;
+
+	if (node || a->n_nodes >= a->config.max_nodes)
+		return node;
+	nodes = realloc(a->nodes, (a->n_nodes + 1) * sizeof(struct node *));
+	if (!nodes)
+		return NULL;
+	a->nodes = nodes;
+	node = calloc(1, sizeof(*node));
+	if (!node)
+		return NULL;
+	strncpy(node->name, name, sizeof(node->name) - 1);
+	node->index = (uint16_t)a->n_nodes;
+	node->kind = VT_KIND_VSWITCH;
+	a->nodes[a->n_nodes++] = node;
+	HASH_ADD_STR(a->nodes_by_name, name, node);
+	return node;
+}
+
+static void node_drop_addrs(struct analysis *a, struct node *node)
+{
+	for (uint32_t i = 0; i < node->n_addrs; i++) {
+		struct node_addr *entry;
+
+		HASH_FIND(hh, a->addrs, node->addrs[i], 16, entry);
+		if (!entry)
+			continue;
+		entry->node_xor ^= node->index;
+		if (--entry->claims == 0) {
+			HASH_DEL(a->addrs, entry);
+			free(entry);
+		}
+	}
+	free(node->addrs);
+	node->addrs = NULL;
+	node->n_addrs = 0;
+}
+
+void nodes_free(struct analysis *a)
+{
+	struct arrival *arrival, *next;
+
+	for (uint32_t i = 0; i < a->n_nodes; i++)
+		node_drop_addrs(a, a->nodes[i]);
+	HASH_CLEAR(hh, a->nodes_by_name);
+	for (uint32_t i = 0; i < a->n_nodes; i++)
+		free(a->nodes[i]);
+	free(a->nodes);
+	HASH_ITER (hh, a->arrivals, arrival, next) {
+		HASH_DEL(a->arrivals, arrival);
+		free(arrival);
+	}
+}
+
+/* Makes room by joining the two oldest: the joined one covers both and what lies between. */
+static struct incident *incident_new(struct node *node)
+{
+	struct incident *list = node->incidents;
+
+	if (node->n_incidents == NODE_INCIDENTS) {
+		if (list[0].to > list[1].to)
+			list[1].to = list[0].to;
+		list[1].kind = INCIDENT_LOST;
+		memmove(list, list + 1, (NODE_INCIDENTS - 1) * sizeof(*list));
+		node->n_incidents--;
+	}
+	return &list[node->n_incidents++];
+}
+
+static void incident_add(struct node *node, enum incident_kind kind, uint64_t to, uint64_t hole)
+{
+	struct incident *last = node->n_incidents ? &node->incidents[node->n_incidents - 1] : NULL;
+
+	if (kind == INCIDENT_LOST && last && last->kind == kind) {
+		last->to = to; /* a ring that stays full is one incident */
+		return;
+	}
+	*incident_new(node) = (struct incident){.kind = kind, .to = to, .hole = hole};
+}
+
+/* Removes the incident of this kind (and hole); true if there was one. */
+static bool incident_remove(struct node *node, enum incident_kind kind, uint64_t hole)
+{
+	for (unsigned int i = 0; i < node->n_incidents; i++) {
+		struct incident *incident = &node->incidents[i];
+
+		if (incident->kind != kind || incident->hole != hole)
+			continue;
+		memmove(incident, incident + 1, (node->n_incidents - i - 1) * sizeof(*incident));
+		node->n_incidents--;
+		return true;
+	}
+	return false;
+}
+
+static bool incident_has(const struct node *node, enum incident_kind kind)
+{
+	for (unsigned int i = 0; i < node->n_incidents; i++) {
+		if (node->incidents[i].kind == kind)
+			return true;
+	}
+	return false;
+}
+
+static void node_count_missing(struct analysis *a, struct node *node, uint64_t count)
+{
+	node->missing += count;
+	a->stats.missing += count;
+}
+
+void node_lost(struct analysis *a, struct node *node, uint64_t count)
+{
+	node_count_missing(a, node, count);
+	incident_add(node, INCIDENT_LOST, a->now, 0);
+}
+
+static void node_new_boot(struct analysis *a, struct node *node, const struct vt_batch *batch)
+{
+	if (node->seen)
+		incident_add(node, INCIDENT_BOOT, a->now, 0);
+	node->boot = batch->boot;
+	node->next_number = 1;
+	node->last_seq = node->lost = node->gap_pending = 0;
+	node->based = node->seen || batch->number == 1;
+}
+
+/* Batches next_number..number-1 did not come. Each is an incident of its own so that a late one can heal it. */
+static void node_skip(struct analysis *a, struct node *node, uint64_t number)
+{
+	uint64_t first = node->next_number, holes = number - first;
+
+	if (!node->seen && first == 1)
+		return; /* we were started after the agent: what came before is of no trace of ours */
+	if (holes > NODE_INCIDENTS / 2) {
+		incident_add(node, INCIDENT_LOST, a->now, 0);
+		return;
+	}
+	for (uint64_t hole = first; hole < number; hole++)
+		incident_add(node, INCIDENT_HOLE, a->now, hole);
+}
+
+int node_take_batch(struct analysis *a, struct node *node, const struct vt_batch *batch)
+{
+	bool contiguous;
+
+	node->kind = batch->kind;
+	if (!node->seen || batch->boot != node->boot)
+		node_new_boot(a, node, batch);
+	if (batch->number < node->next_number) {
+		if (!incident_remove(node, INCIDENT_HOLE, batch->number))
+			return 0;
+		node->seen = true;
+		return 1;
+	}
+	contiguous = batch->number == node->next_number;
+	if (!contiguous)
+		node_skip(a, node, batch->number);
+	if (node->down) {
+		/* Only the connection broke: nothing is missing if the numbers go on. */
+		incident_remove(node, INCIDENT_DOWN, 0);
+		if (!contiguous)
+			incident_add(node, INCIDENT_LOST, a->now, 0);
+		node->down = false;
+	}
+	if (a->now - node->last_at > a->config.short_buffer_ns)
+		node->trust_at = node->seen ? a->now + a->config.short_buffer_ns : a->now;
+	node->next_number = batch->number + 1;
+	node->last_at = a->now;
+	node->seen = true;
+	return 1;
+}
+
+void node_take_seq(struct analysis *a, struct node *node, uint64_t seq)
+{
+	if (!seq)
+		return;
+	if (seq <= node->last_seq) { /* of a batch that came late: it had been counted as missing */
+		if (node->missing && a->stats.missing) {
+			node->missing--;
+			a->stats.missing--;
+			node->gap_pending -= node->gap_pending > 0;
+		}
+		return;
+	}
+	if (node->last_seq && seq > node->last_seq + 1) {
+		uint64_t gap = seq - node->last_seq - 1;
+
+		node_count_missing(a, node, gap);
+		if (!incident_has(node, INCIDENT_HOLE)) /* else it is what the missing batch had, and may still come */
+			incident_add(node, INCIDENT_LOST, a->now, 0);
+		node->gap_pending += gap;
+	}
+	node->last_seq = seq;
+}
+
+void node_take_progress(struct analysis *a, struct node *node, uint64_t lost)
+{
+	if (!node->based) {
+		node->lost = lost;
+		node->based = true;
+	} else if (lost > node->lost) {
+		uint64_t more = lost - node->lost, known = more < node->gap_pending ? more : node->gap_pending;
+
+		/* What left a gap in the sequence numbers was counted when it was seen. */
+		node_lost(a, node, more - known);
+		node->gap_pending -= known;
+		node->lost = lost;
+	}
+	if (a->now >= node->trust_at)
+		node->progress_at = a->now;
+}
+
+static bool node_has_addr(const struct node *node, const uint8_t addr[16])
+{
+	for (uint32_t i = 0; i < node->n_addrs; i++) {
+		if (!memcmp(node->addrs[i], addr, 16))
+			return true;
+	}
+	return false;
+}
+
+void node_take_info(struct analysis *a, struct node *node, const struct vt_node_info *info)
+{
+	uint32_t n = info->n_addrs < VT_NODE_ADDRS_MAX ? info->n_addrs : VT_NODE_ADDRS_MAX;
+
+	node_drop_addrs(a, node);
+	node->addrs = calloc(n ? n : 1, sizeof(*node->addrs));
+	for (uint32_t i = 0; node->addrs && i < n; i++) {
+		struct node_addr *entry;
+
+		if (node_has_addr(node, info->addrs[i]))
+			continue;
+		HASH_FIND(hh, a->addrs, info->addrs[i], 16, entry);
+		if (!entry) {
+			entry = calloc(1, sizeof(*entry));
+			if (!entry)
+				return;
+			memcpy(entry->addr, info->addrs[i], 16);
+			HASH_ADD(hh, a->addrs, addr, 16, entry);
+		}
+		entry->claims++;
+		entry->node_xor ^= node->index;
+		memcpy(node->addrs[node->n_addrs++], info->addrs[i], 16);
+	}
+}
+
+void node_down(struct analysis *a, struct node *node)
+{
+	if (node->down)
+		return;
+	node->down = true;
+	incident_add(node, INCIDENT_DOWN, UINT64_MAX, 0);
+}
+
+struct node *node_by_addr(const struct analysis *a, const uint8_t addr[16])
+{
+	struct node_addr *entry;
+
+	HASH_FIND(hh, a->addrs, addr, 16, entry);
+	return entry && entry->claims == 1 ? a->nodes[entry->node_xor] : NULL;
+}
+
+bool node_complete(const struct node *node, uint64_t since)
+{
+	if (node->down)
+		return false;
+	for (unsigned int i = 0; i < node->n_incidents; i++) {
+		if (node->incidents[i].to >= since)
+			return false;
+	}
+	return true;
+}
+
+struct member *member_get(struct trace *trace, const struct node *node)
+{
+	if (node->index >= trace->n_members) {
+		uint32_t n = node->index + 1;
+		struct member *members = realloc(trace->members, n * sizeof(*members));
+
+		if (!members)
+			return NULL;
+		memset(members + trace->n_members, 0, (n - trace->n_members) * sizeof(*members));
+		trace->members = members;
+		trace->n_members = n;
+	}
+	return &trace->members[node->index];
+}
+
+bool member_complete(const struct trace *trace, const struct node *node, uint64_t since)
+{
+	const struct member *member = member_find(trace, node);
+
+	return member && member->state == MEMBER_ARMED && member->boot == node->boot && !member->gone &&
+	       node_complete(node, since);
+}
