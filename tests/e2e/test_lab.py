@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The lab itself, without VTrace: a test of VTrace means nothing where the lab does not do what it says."""
+
+import json
+import subprocess
+
+import pytest
+
+from lab import ROOT, Lab, counts
+
+REACHABLE = [
+    ("vm1", "10.0.1.2"), ("vm1", "10.0.1.4"), ("vm1", "10.0.2.3"), ("vm1", "203.0.113.10"), ("vm1", "fd01::2"),
+    ("vm1", "fd02::3"), ("vm1", "2001:db8:f::10"), ("vm5", "10.0.1.2"), ("vm3", "10.0.1.4"), ("ctl", "172.30.0.3"),
+]
+FAULTS = json.loads(subprocess.run([str(ROOT / "lab/fault"), "--list", "--json"], capture_output=True, check=True).stdout)
+# Faults that let small first packets through are proven by what VTrace says of them (test_faults.py).
+PASS_SMALL = {"nft-limit-gw", "mtu-gw", "port-mtu-b", "underlay-mtu", "underlay-bleach", "qdisc-a", "qdisc-b"}
+
+
+@pytest.mark.parametrize("lab", [{}, {"UNDERLAY": 6, "VXLAN_PORT": 8472}], indirect=True, ids=["ipv4", "ipv6"])
+def test_everyone_reaches_everyone(lab):
+    for node, dst in REACHABLE:
+        lab.run(node, "ping", "-c1", "-W3", dst)
+
+
+def test_tap_vm_reaches_both_hosts(lab):
+    lab.tap_vm()
+    for dst in ("10.0.1.1", "10.0.1.2", "fd01::2", "10.0.2.3"):
+        lab.run("vm7", "ping", "-c1", "-W3", dst)
+
+
+def test_dnat_leads_to_vm2(lab):
+    sink = lab.listen("vm2", "tcp-sink", 80)
+    assert lab.traffic("ext", "tcp-send", "203.0.113.1", 8080, "-s", 100000) == {"sent": 100000}
+    assert counts(sink.wait()) == {"received": 1, "bytes": 100000, "bad": 0}
+
+
+def test_traffic_counts_are_exact(lab):
+    sink = lab.listen("vm3", "udp-sink", 53, "-c", 500)
+    assert lab.send_udp("vm1", "10.0.2.3", 53, 500, rate=5000) == {"sent": 500}
+    assert counts(sink.wait()) == {"received": 500, "bytes": 32000, "distinct": 500, "bad": 0}
+
+
+@pytest.mark.parametrize("fault", [f["name"] for f in FAULTS if f["name"] not in PASS_SMALL])
+def test_fault_breaks_and_mends(lab, fault):
+    """Each fault stops UDP port 53 from vm1 to vm2 or vm3, and nothing is left of it after `off`."""
+    sinks = {"10.0.1.2": lab.listen("vm2", "udp-sink", 53, "-t", 60), "10.0.2.3": lab.listen("vm3", "udp-sink", 53, "-t", 60)}
+    for dst in sinks:
+        lab.meet("vm1", dst)
+    lab.fault(fault, "on")
+    for dst in sinks:
+        lab.traffic("vm1", "udp-send", dst, 53, "-c", 3, check=False)
+    lab.fault(fault, "off")
+    for dst in sinks:
+        lab.run("vm1", "ping", "-c1", "-w5", dst)  # -w: also past a neighbour entry that has to be asked for again
+    for dst in sinks:
+        lab.send_udp("vm1", dst, 53, 1, seed=9)
+    for proc in sinks.values():
+        proc.stop()
+    got = [counts(proc.output())["received"] for proc in sinks.values()]
+    assert min(got) < 4, f"{fault} broke nothing: {got}"
+    assert min(got) >= 1, f"{fault} is not mended: {got}"
+
+
+def test_two_labs_do_not_meet(lab):
+    other = Lab()
+    try:
+        assert other.prefix != lab.prefix
+        other.fault("route-missing-gw")
+        lab.run("vm1", "ping", "-c1", "-W3", "10.0.2.3")
+        assert other.run("vm1", "ping", "-c1", "-W1", "10.0.2.3", check=False).returncode != 0
+    finally:
+        other.down()
+
+
+def test_down_leaves_nothing_and_can_be_repeated():
+    lab = Lab()
+    proc = lab.start("vm1", "sleep", 1000)
+    for _ in range(2):
+        done = subprocess.run([str(ROOT / "lab/down"), lab.prefix], capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+    assert proc.popen.wait(5) == -9
+    assert lab.prefix not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
+
+
+def test_up_twice_is_refused(lab):
+    done = subprocess.run([str(ROOT / "lab/up"), lab.prefix], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "already up" in done.stderr
+    lab.run("vm1", "ping", "-c1", "-W3", "10.0.1.2")
+
+
+@pytest.mark.parametrize("args", [["up", "a/b"], ["fault", "no-such", "on"], ["exec", "vm9", "true"]])
+def test_bad_words_get_one_line(lab, args):
+    done = subprocess.run([str(ROOT / "lab" / args[0]), *args[1:]], capture_output=True, text=True, env=lab.env, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("lab: ") and done.stderr.count("\n") == 1
