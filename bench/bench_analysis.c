@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * What the analysis costs: N packets over three hops (host, gateway with NAT, host; six records each; some are dropped at
- * the last hop, of some nothing comes there), in batches of three nodes as agents send them. Prints nanoseconds per record and
- * per trajectory, and bytes of memory per record. Targets: 2 us a record, 10 us a 3-hop trajectory.
+ * What the analysis costs: N packets over three hops (host, gateway with NAT, host; six records each; some are dropped
+ * at the last hop, of some nothing comes there), in batches of three nodes as agents send them. Prints nanoseconds per
+ * record and per trajectory, and bytes of memory per record. Targets: 2 us a record, 10 us a 3-hop trajectory.
  *
  * Usage: bench_analysis [PACKETS [TASKS]]   (100000 packets over 1 task)
  */
@@ -54,7 +54,7 @@ static struct vt_item *add(struct sender *sender, enum vt_item_type type)
 
 /* One record; `peer` is the other tunnel end, NODES for none. */
 static struct vt_item *record(struct sender *sender, enum vt_loc loc, unsigned int hop, uint64_t id, int self, int peer,
-			      const char *device)
+                              const char *device)
 {
 	struct vt_item *item = add(sender, VT_ITEM_RECORD);
 	struct vt_record *rec = &item->log.rec;
@@ -174,7 +174,8 @@ int main(int argc, char **argv)
 {
 	uint64_t packets = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000;
 	uint32_t tasks = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1;
-	struct analysis_config config = {.max_packets = (uint32_t)packets + 1, .max_records = (uint32_t)packets * 6 + 1};
+	struct analysis_config config = {.max_packets = (uint32_t)packets + 1,
+	                                 .max_records = (uint32_t)packets * 6 + 1};
 	struct sender senders[NODES] = {0};
 	uint64_t now = 60000 * MS, spent = 0, records = 0, heap, start;
 	struct analysis *a;
@@ -205,8 +206,10 @@ int main(int argc, char **argv)
 	heap = mallinfo2().uordblks + mallinfo2().hblkhd - heap;
 	start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	if (totals(a, tasks, &sum) || sum.coloured != packets || sum.lost != packets / 50 || sum.unfinished) {
-		fprintf(stderr, "bench_analysis: wrong result: coloured %" PRIu64 ", lost %" PRIu64 ", unfinished %" PRIu64 "\n",
-			sum.coloured, sum.lost, sum.unfinished);
+		fprintf(stderr,
+		        "bench_analysis: wrong result: coloured %" PRIu64 ", lost %" PRIu64 ", unfinished %" PRIu64
+		        "\n",
+		        sum.coloured, sum.lost, sum.unfinished);
 		return 1;
 	}
 	start = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;

@@ -6,20 +6,18 @@
  */
 #include "agent/agent.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "agent/host.h"
-#include "agent/outbox.h"
-#include "agent/task_table.h"
+#include "agent/tasks.h"
+#include "base/clock.h"
 
-#define MS               1000000ULL
+#define MS               VT_MSEC_NS
 #define NODE_CHECK_NS    (1000 * MS) /* how stale what the server knows of the node may be: a person reads it */
-#define BUSY_CHECK_NS    (10 * MS)   /* how often to ask whether inspectors are done; they may end without a log */
+#define BUSY_CHECK_NS    (10 * MS)   /* how often to ask whether the datapath is still busy when PROGRESS is due */
 #define PROGRESS_WITH_NS (20 * MS)   /* records take a PROGRESS along if the last one is older than this */
 #define MAX_RECORDS      65536       /* 70 MB: a minute of a busy trace while the server restarts */
 
@@ -28,12 +26,11 @@ struct agent {
 	struct uplink *up;
 	struct agent_config config; /* limits filled in */
 	int epoll;                  /* the datapath's descriptor and wake_fd, as one */
-	struct task_table tasks;
+	struct tasks tasks;
 	struct outbox out;
 	struct vt_node_info info; /* as last said */
 	uint64_t now, node_check;
 	uint64_t progress_last;
-	bool progress_now; /* something ended: say so as soon as the datapath is drained */
 	bool connected, ready;
 };
 
@@ -41,6 +38,11 @@ static void agent_say(struct agent *agent, enum agent_notice notice, const char 
 {
 	if (agent->config.notice)
 		agent->config.notice(agent->config.arg, notice, text ? text : "");
+}
+
+static void agent_refused(void *arg, const char *text)
+{
+	agent_say(arg, AGENT_REFUSED, text);
 }
 
 static uint64_t agent_lost(const struct agent *agent)
@@ -51,121 +53,6 @@ static uint64_t agent_lost(const struct agent *agent)
 	return stats.lost + agent->out.lost;
 }
 
-/* Answers FAILED, and keeps the task known so that START and STOP for it are not taken for surprises. */
-static void task_failed(struct agent *agent, uint32_t id, const char *text)
-{
-	struct vt_item *item = outbox_answer(&agent->out, VT_ITEM_FAILED, id);
-	struct task_entry *entry = task_table_find(&agent->tasks, id);
-	char line[VT_ERR_MAX + 32];
-
-	if (item)
-		snprintf(item->text, sizeof(item->text), "%s", text);
-	if (!entry)
-		entry = task_table_add(&agent->tasks, id);
-	if (entry) {
-		entry->state = TASK_FAILED;
-		if (!entry->life_ns)
-			entry->life_ns = agent->config.orphan_ms * MS;
-		entry->deadline = agent->now + entry->life_ns;
-	}
-	snprintf(line, sizeof(line), "task %u: %s", id, text);
-	agent_say(agent, AGENT_REFUSED, line);
-}
-
-static void task_arm(struct agent *agent, const struct uplink_command *command)
-{
-	const struct vt_task *task = &command->task;
-	struct task_entry *entry = task_table_find(&agent->tasks, task->id);
-	struct vt_err err = {0};
-
-	/* Asked again after a reconnection: the answer of then is on its way or was taken, and a second one would look
-	 * late. */
-	if (entry)
-		return;
-	if (command->text) {
-		task_failed(agent, task->id, command->text);
-		return;
-	}
-	entry = task_table_add(&agent->tasks, task->id);
-	if (!entry) {
-		task_failed(agent, task->id, "this node has too many tasks (wait for some to end)");
-		return;
-	}
-	entry->life_ns = (task->trace_time_ms + (uint64_t)agent->config.orphan_ms) * MS;
-	entry->deadline = agent->now + entry->life_ns;
-	entry->state = TASK_ARMED;
-	if (agent->dp->ops->arm(agent->dp, task, &err) < 0)
-		task_failed(agent, task->id, err.text);
-	else
-		outbox_answer(&agent->out, VT_ITEM_ARMED, task->id);
-}
-
-static void task_start(struct agent *agent, uint32_t id)
-{
-	struct task_entry *entry = task_table_find(&agent->tasks, id);
-	struct vt_err err = {0};
-
-	if (!entry || entry->state != TASK_ARMED)
-		return;
-	if (agent->dp->ops->start(agent->dp, id, &err) < 0) {
-		agent->dp->ops->disarm(agent->dp, id);
-		task_failed(agent, id, err.text);
-		return;
-	}
-	entry->state = TASK_STARTED;
-	entry->deadline = agent->now + entry->life_ns;
-}
-
-/* Ends colouring; STOPPED is said when the records made so far are out. */
-static void task_stop(struct agent *agent, struct task_entry *entry)
-{
-	struct vt_err err = {0};
-
-	if (!entry || (entry->state != TASK_ARMED && entry->state != TASK_STARTED))
-		return;
-	if (agent->dp->ops->stop(agent->dp, entry->id, entry->coloured, &err) < 0) {
-		agent->dp->ops->disarm(agent->dp, entry->id);
-		task_failed(agent, entry->id, err.text);
-		return;
-	}
-	entry->state = TASK_STOPPING;
-	entry->stop_by = agent->now + agent->config.drain_ms * MS;
-}
-
-static void task_stopped(struct agent *agent, struct task_entry *entry)
-{
-	struct vt_item *item = outbox_answer(&agent->out, VT_ITEM_STOPPED, entry->id);
-
-	if (item)
-		memcpy(item->coloured, entry->coloured, sizeof(item->coloured));
-	entry->state = TASK_STOPPED;
-	agent->progress_now = true;
-}
-
-static void task_disarm(struct agent *agent, struct task_entry *entry)
-{
-	if (!entry)
-		return;
-	agent->dp->ops->disarm(agent->dp, entry->id);
-	task_table_remove(&agent->tasks, entry);
-}
-
-static bool snapshot_has(const struct uplink_command *command, uint32_t id)
-{
-	for (uint32_t i = 0; i < command->n_snapshot; i++)
-		if (command->snapshot[i] == id)
-			return true;
-	return false;
-}
-
-static void agent_snapshot(struct agent *agent, const struct uplink_command *command)
-{
-	for (unsigned int i = agent->tasks.n; i-- > 0;)
-		if (!snapshot_has(command, agent->tasks.entries[i].id))
-			task_disarm(agent, &agent->tasks.entries[i]);
-}
-
-/* Says what the node is; what the driver leaves open is filled in. */
 static void agent_say_node(struct agent *agent, const struct vt_node_info *info)
 {
 	struct vt_item *item = outbox_answer(&agent->out, VT_ITEM_NODE, 0);
@@ -175,6 +62,7 @@ static void agent_say_node(struct agent *agent, const struct vt_node_info *info)
 	agent->info = *info;
 }
 
+/* What the node is; what the driver leaves open is filled in. */
 static void agent_node_info(struct agent *agent, struct vt_node_info *info)
 {
 	memset(info, 0, sizeof(*info));
@@ -199,23 +87,13 @@ static void agent_up(struct agent *agent)
 
 static void agent_command(struct agent *agent, const struct uplink_command *command)
 {
-	struct task_table *tasks = &agent->tasks;
-
 	switch (command->op) {
 	case UPLINK_ARM:
-		task_arm(agent, command);
-		break;
 	case UPLINK_START:
-		task_start(agent, command->task.id);
-		break;
 	case UPLINK_STOP:
-		task_stop(agent, task_table_find(tasks, command->task.id));
-		break;
 	case UPLINK_DISARM:
-		task_disarm(agent, task_table_find(tasks, command->task.id));
-		break;
 	case UPLINK_SNAPSHOT:
-		agent_snapshot(agent, command);
+		tasks_command(&agent->tasks, command, agent->now);
 		break;
 	case UPLINK_UP:
 		agent_up(agent);
@@ -238,23 +116,6 @@ static void agent_sink(void *arg, const struct vt_log *log)
 	outbox_record(&agent->out, log, agent->now);
 }
 
-/* Tasks whose STOP or deadline has come. Runs after the datapath was drained. */
-static void agent_tasks_due(struct agent *agent)
-{
-	for (unsigned int i = agent->tasks.n; i-- > 0;) {
-		struct task_entry *entry = &agent->tasks.entries[i];
-		bool expired = agent->now >= entry->deadline;
-
-		if (expired)
-			task_stop(agent, entry);
-		if (entry->state == TASK_STOPPING &&
-		    (expired || agent->now >= entry->stop_by || !agent->dp->ops->busy(agent->dp)))
-			task_stopped(agent, entry);
-		if (expired)
-			task_disarm(agent, entry);
-	}
-}
-
 static void agent_node_due(struct agent *agent)
 {
 	struct vt_node_info info;
@@ -266,20 +127,12 @@ static void agent_node_due(struct agent *agent)
 		agent_say_node(agent, &info);
 }
 
-static bool agent_tracing(const struct agent *agent)
-{
-	for (unsigned int i = 0; i < agent->tasks.n; i++)
-		if (agent->tasks.entries[i].state != TASK_FAILED)
-			return true;
-	return false;
-}
-
 /* When the next PROGRESS is due, whether or not the datapath lets us say it then. */
 static uint64_t agent_progress_at(const struct agent *agent)
 {
-	if (agent->progress_now)
+	if (agent->tasks.ended)
 		return 0;
-	if (!agent_tracing(agent))
+	if (!tasks_active(&agent->tasks))
 		return UINT64_MAX;
 	if (agent->out.queue.records && agent->out.flush_at <= agent->now)
 		return agent->progress_last + PROGRESS_WITH_NS;
@@ -292,7 +145,7 @@ static void agent_progress(struct agent *agent)
 		return;
 	outbox_progress(&agent->out, agent_lost(agent), agent->now);
 	agent->progress_last = agent->now;
-	agent->progress_now = false;
+	agent->tasks.ended = false;
 }
 
 static void agent_ready(struct agent *agent)
@@ -313,13 +166,7 @@ static uint64_t agent_next(const struct agent *agent, int timeout_ms)
 {
 	uint64_t now = agent->now, progress = agent_progress_at(agent), due = now + (uint64_t)timeout_ms * MS;
 
-	for (unsigned int i = 0; i < agent->tasks.n; i++) {
-		const struct task_entry *entry = &agent->tasks.entries[i];
-
-		due = earlier(due, entry->deadline);
-		if (entry->state == TASK_STOPPING)
-			due = earlier(due, now + BUSY_CHECK_NS);
-	}
+	due = earlier(due, tasks_next(&agent->tasks, now));
 	if (agent->connected)
 		due = earlier(due, agent->node_check);
 	/* Due already and not said in the last step: the datapath is busy. */
@@ -331,7 +178,7 @@ static int agent_wait_ms(struct agent *agent, int timeout_ms)
 {
 	uint64_t due;
 
-	agent->now = agent_now_ns();
+	agent->now = vt_now_ns();
 	due = agent_next(agent, timeout_ms);
 	return due <= agent->now ? 0 : (int)((due - agent->now + MS - 1) / MS);
 }
@@ -342,13 +189,15 @@ int agent_step(struct agent *agent, int timeout_ms, struct vt_err *err)
 	int ret;
 
 	agent->up->ops->wait(agent->up, agent->epoll, agent_wait_ms(agent, timeout_ms));
-	agent->now = agent_now_ns();
+	agent->now = vt_now_ns();
 	while (agent->up->ops->command(agent->up, &command))
 		agent_command(agent, &command);
+	/* Arming takes milliseconds: what is due is judged by the time at which the datapath is drained. */
+	agent->now = vt_now_ns();
 	ret = agent->dp->ops->poll(agent->dp, agent_sink, agent, err);
 	if (ret < 0)
 		return ret;
-	agent_tasks_due(agent);
+	tasks_due(&agent->tasks, agent->now);
 	agent_node_due(agent);
 	agent_progress(agent);
 	outbox_flush(&agent->out, agent->now);
@@ -356,30 +205,24 @@ int agent_step(struct agent *agent, int timeout_ms, struct vt_err *err)
 	return 0;
 }
 
-/* Everything is stopped and said first, then disarmed: records that are still in the datapath come with the poll
- * between. */
+/* Records that are still in the datapath come with the poll between stopping and disarming. */
 static void agent_end_tasks(struct agent *agent)
 {
-	for (unsigned int i = agent->tasks.n; i-- > 0;)
-		task_stop(agent, &agent->tasks.entries[i]);
+	tasks_stop_all(&agent->tasks, agent->now);
 	agent->dp->ops->poll(agent->dp, agent_sink, agent, NULL);
-	for (unsigned int i = agent->tasks.n; i-- > 0;)
-		if (agent->tasks.entries[i].state == TASK_STOPPING)
-			task_stopped(agent, &agent->tasks.entries[i]);
+	tasks_settle_all(&agent->tasks);
 	agent_progress(agent);
-	while (agent->tasks.n)
-		task_disarm(agent, &agent->tasks.entries[agent->tasks.n - 1]);
+	tasks_disarm_all(&agent->tasks);
+	outbox_hurry(&agent->out);
 }
 
 void agent_shutdown(struct agent *agent, int timeout_ms)
 {
 	uint64_t end;
 
-	agent->now = agent_now_ns();
+	agent->now = vt_now_ns();
 	end = agent->now + (uint64_t)timeout_ms * MS;
 	agent_end_tasks(agent);
-	agent->out.urgent = true;
-	agent->out.flush_at = 0;
 	outbox_flush(&agent->out, agent->now);
 	while (agent->connected && (agent->out.queue.items || agent->up->ops->unacknowledged(agent->up))) {
 		struct uplink_command command;
@@ -392,7 +235,7 @@ void agent_shutdown(struct agent *agent, int timeout_ms)
 		while (agent->up->ops->command(agent->up, &command))
 			if (command.op == UPLINK_DOWN)
 				agent->connected = false;
-		agent->now = agent_now_ns();
+		agent->now = vt_now_ns();
 		outbox_flush(&agent->out, agent->now);
 	}
 }
@@ -422,7 +265,25 @@ static void agent_configure(struct agent *agent, const struct agent_config *conf
 	c->progress_ms = limit(c->progress_ms, 100);
 	c->drain_ms = limit(c->drain_ms, 100);
 	c->orphan_ms = limit(c->orphan_ms, 30000);
-	c->node = NULL;
+	c->node = NULL; /* the copy is in the outbox */
+}
+
+static void agent_connect_parts(struct agent *agent, const char *node)
+{
+	const struct agent_config *c = &agent->config;
+
+	agent->out = (struct outbox){.up = agent->up,
+	                             .flush_ns = c->flush_us * 1000ULL,
+	                             .flush_at = UINT64_MAX,
+	                             .queue = {.batch_items = c->batch_items, .max_records = c->max_records},
+	                             .batch = {.kind = c->kind, .boot = c->boot}};
+	snprintf(agent->out.batch.node, sizeof(agent->out.batch.node), "%s", node);
+	agent->tasks.dp = agent->dp;
+	agent->tasks.out = &agent->out;
+	agent->tasks.drain_ns = c->drain_ms * MS;
+	agent->tasks.orphan_ns = c->orphan_ms * MS;
+	agent->tasks.refused = agent_refused;
+	agent->tasks.arg = agent;
 }
 
 struct agent *agent_new(struct datapath *dp, struct uplink *up, const struct agent_config *config)
@@ -431,17 +292,10 @@ struct agent *agent_new(struct datapath *dp, struct uplink *up, const struct age
 
 	if (!agent)
 		return NULL;
-	agent_configure(agent, config);
 	agent->dp = dp;
 	agent->up = up;
-	agent->out.up = up;
-	agent->out.flush_ns = agent->config.flush_us * 1000ULL;
-	agent->out.flush_at = UINT64_MAX;
-	agent->out.queue.batch_items = agent->config.batch_items;
-	agent->out.queue.max_records = agent->config.max_records;
-	agent->out.batch.kind = config->kind;
-	agent->out.batch.boot = config->boot;
-	snprintf(agent->out.batch.node, sizeof(agent->out.batch.node), "%s", config->node);
+	agent_configure(agent, config);
+	agent_connect_parts(agent, config->node);
 	agent->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (agent->epoll < 0 || agent_watch(agent, dp->ops->fd(dp)) < 0 || agent_watch(agent, config->wake_fd) < 0) {
 		agent_free(agent);
@@ -467,7 +321,7 @@ void agent_stats(const struct agent *agent, struct agent_stats *stats)
 	    .lost = agent_lost(agent),
 	    .batches = agent->out.batch.number,
 	    .queued = agent->out.queue.items,
-	    .tasks = agent->tasks.n,
+	    .tasks = agent->tasks.table.n,
 	    .connected = agent->connected,
 	};
 }

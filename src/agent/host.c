@@ -10,16 +10,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
-uint64_t agent_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
+#include "base/clock.h"
 
 uint64_t agent_boot_id(void)
 {
@@ -27,7 +20,7 @@ uint64_t agent_boot_id(void)
 
 	/* Before the kernel's pool is ready, early at boot, the clock still tells two starts apart. */
 	if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != sizeof(id))
-		id = agent_now_ns() ^ (uint64_t)getpid() << 40;
+		id = vt_now_ns() ^ (uint64_t)getpid() << 40;
 	return id ? id : 1;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What an agent needs of the machine it runs on: a clock, a name, an identity for this start, signals as a descriptor.
+/* What an agent needs of the machine it runs on: a name, an identity for this start, signals as a descriptor.
  */
 #ifndef VT_AGENT_HOST_H
 #define VT_AGENT_HOST_H
@@ -9,8 +9,6 @@
 
 #include "base/err.h"
 #include "core/log.h"
-
-uint64_t agent_now_ns(void); /* CLOCK_MONOTONIC */
 
 /* Random, never 0: names this start of the agent. */
 uint64_t agent_boot_id(void);

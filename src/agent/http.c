@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MS               1000000ULL
+#include "base/clock.h"
+
+#define MS               VT_MSEC_NS
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS  2000
 
@@ -146,6 +148,12 @@ void http_reason(const struct http *http, CURL *easy, CURLcode code, const struc
 		break;
 	case CURLE_OPERATION_TIMEDOUT:
 		vt_fail(err, ETIMEDOUT, "the server at %s did not answer in time", http->url);
+		break;
+	case CURLE_PARTIAL_FILE:
+	case CURLE_GOT_NOTHING:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+		vt_fail(err, EPIPE, "the connection to the server at %s broke", http->url);
 		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:

@@ -19,6 +19,12 @@ void outbox_record(struct outbox *outbox, const struct vt_log *log, uint64_t now
 		outbox->flush_at = now + outbox->flush_ns;
 }
 
+void outbox_hurry(struct outbox *outbox)
+{
+	outbox->urgent = true;
+	outbox->flush_at = 0;
+}
+
 struct vt_item *outbox_answer(struct outbox *outbox, enum vt_item_type type, uint32_t task)
 {
 	struct vt_item *item = item_queue_add(&outbox->queue, type);
@@ -28,8 +34,7 @@ struct vt_item *outbox_answer(struct outbox *outbox, enum vt_item_type type, uin
 		return NULL;
 	}
 	item->task = task;
-	outbox->urgent = true;
-	outbox->flush_at = 0;
+	outbox_hurry(outbox);
 	return item;
 }
 

@@ -37,6 +37,9 @@ struct vt_item *outbox_answer(struct outbox *outbox, enum vt_item_type type, uin
 /* PROGRESS with the cumulative losses; replaces one that still waits as the last item. */
 void outbox_progress(struct outbox *outbox, uint64_t lost, uint64_t now);
 
+/* What is queued goes out with the next flush, whatever is in flight. */
+void outbox_hurry(struct outbox *outbox);
+
 /* Sends what is due. */
 void outbox_flush(struct outbox *outbox, uint64_t now);
 

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/host.h"
 #include "agent/records_post.h"
 #include "agent/task_stream.h"
+#include "base/clock.h"
 
-#define MS 1000000ULL
+#define MS VT_MSEC_NS
 #define STABLE_NS                                                                                          \
 	(1000 * MS) /* a connection that held for so long was no failure; one that breaks sooner backs off \
 	             */
@@ -50,7 +50,7 @@ static size_t stream_write(char *bytes, size_t one, size_t n, void *arg)
 	bool was_up = uh->stream.up;
 	long status = 0;
 
-	uh->heard = agent_now_ns();
+	uh->heard = vt_now_ns();
 	curl_easy_getinfo(uh->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status != 200) {
 		http_answer_add(&uh->answer, bytes, n);
@@ -115,14 +115,14 @@ static void stream_check(struct uplink_http *uh, uint64_t now)
 
 static void http_perform(struct uplink_http *uh)
 {
-	uint64_t now = agent_now_ns();
+	uint64_t now = vt_now_ns();
 	int running, left;
 	CURLMsg *message;
 
 	stream_open(uh, now);
 	records_post_start(&uh->post, now);
 	curl_multi_perform(uh->http.multi, &running);
-	now = agent_now_ns();
+	now = vt_now_ns();
 	while ((message = curl_multi_info_read(uh->http.multi, &left))) {
 		CURL *easy = message->easy_handle;
 		CURLcode code = message->data.result;
@@ -144,7 +144,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static int http_wait_ms(const struct uplink_http *uh, int timeout_ms)
 {
-	uint64_t now = agent_now_ns(), due = now + (uint64_t)timeout_ms * MS;
+	uint64_t now = vt_now_ns(), due = now + (uint64_t)timeout_ms * MS;
 
 	if (uh->commands.n)
 		return 0;
@@ -177,7 +177,7 @@ static int http_send(struct uplink *up, const struct vt_batch *batch)
 	if (ret < 0)
 		return ret;
 	/* On its way now, not with the next wait: this is the path from a drop to its verdict. */
-	records_post_start(&uh->post, agent_now_ns());
+	records_post_start(&uh->post, vt_now_ns());
 	curl_multi_perform(uh->http.multi, &running);
 	return 0;
 }

@@ -3,8 +3,8 @@
  * The analysis: batches in, verdicts out (paper section 5: collection, path reconstruction, diagnosis).
  *
  * Pure: time is an argument, there is no I/O, no global, and memory is bounded. One instance serves all tasks, because
- * records behind the first VFD carry no task; they are joined to the coloured packet by packet_id. Rules that hold for every
- * verdict are in the first comment of diagnose.c. All times are nanoseconds of one monotonic clock, the caller's.
+ * records behind the first VFD carry no task; they are joined to the coloured packet by packet_id. Rules that hold for
+ * every verdict are in the first comment of diagnose.c. All times are nanoseconds of one monotonic clock, the caller's.
  */
 #ifndef VT_ANALYSIS_ANALYSIS_H
 #define VT_ANALYSIS_ANALYSIS_H
@@ -22,8 +22,8 @@ struct analysis_config {
 	uint64_t short_buffer_ns; /* wait for the next VFD's records; default 1 s */
 	uint64_t long_buffer_ns;  /* wait where the kernel reports late (a neighbour that never answers); default 4 s */
 	uint32_t max_packets;     /* coloured packets in memory over all tasks; default 1 000 000 */
-	uint32_t max_records;     /* records in memory; default 8 000 000. Past a limit records are counted as missing. */
-	uint32_t max_nodes;       /* default 4096 */
+	uint32_t max_records; /* records in memory; default 8 000 000. Past a limit records are counted as missing. */
+	uint32_t max_nodes;   /* default 4096 */
 };
 
 struct analysis *analysis_new(const struct analysis_config *config); /* NULL config, and 0 members, mean the defaults */
@@ -40,8 +40,8 @@ void analysis_give_up(struct analysis *a, uint32_t task, uint64_t now);
 void analysis_end(struct analysis *a, uint32_t task);
 
 /*
- * Takes a batch. Returns 1 if it is new, 0 if it came before (same node, boot and number; nothing changes). A skipped number
- * or a new boot id while a task runs makes the node incomplete from its last batch on.
+ * Takes a batch. Returns 1 if it is new, 0 if it came before (same node, boot and number; nothing changes). A skipped
+ * number or a new boot id while a task runs makes the node incomplete from its last batch on.
  */
 int analysis_batch(struct analysis *a, const struct vt_batch *batch, uint64_t now);
 
@@ -52,11 +52,11 @@ void analysis_node_down(struct analysis *a, const char *node, uint64_t now);
 uint64_t analysis_advance(struct analysis *a, uint64_t now);
 
 struct analysis_progress {
-	uint64_t coloured[2];   /* forward, reverse, over all nodes */
-	uint64_t settled;       /* packets whose end is certain or whose waiting time is over */
+	uint64_t coloured[2]; /* forward, reverse, over all nodes */
+	uint64_t settled;     /* packets whose end is certain or whose waiting time is over */
 	uint64_t unsettled;
 	unsigned int armed, failed, stopped; /* nodes */
-	bool settled_all;       /* stop() was called and nothing that could change the result can still come in time */
+	bool settled_all; /* stop() was called and nothing that could change the result can still come in time */
 };
 int analysis_progress(const struct analysis *a, uint32_t task, struct analysis_progress *progress); /* -ENOENT */
 

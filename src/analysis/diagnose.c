@@ -4,16 +4,16 @@
  *
  *  1. A healthy VFD is never blamed. Where something innocent explains the records as well, the packet is `unfinished`.
  *  2. `dropped` needs a witnessed `error` on every branch that did not deliver, or a provable end of it.
- *  3. `lost` needs complete records on both sides of the gap: every node involved was armed before colouring began, lost
- *     nothing, skipped no batch, was not restarted or gone in the packet's time, and has sent a PROGRESS after the deadline.
- *     Else the packet is `unfinished`.
+ *  3. `lost` needs complete records on both sides of the gap: every node involved was armed before colouring began,
+ * lost nothing, skipped no batch, was not restarted or gone in the packet's time, and has sent a PROGRESS after the
+ * deadline. Else the packet is `unfinished`.
  *  4. A witnessed drop on a node with losses of its own is `inferred`: a copy that got through may be among them.
  *  5. What is told apart by order alone never makes a cause `proven`; what cannot be told apart makes no cause.
- *  6. Where a packet vanished inside a VFD is known, that it is lost is not (its colour may have been erased, or another
- *     program may have taken it): `inferred`, always.
+ *  6. Where a packet vanished inside a VFD is known, that it is lost is not (its colour may have been erased, or
+ * another program may have taken it): `inferred`, always.
  *
- * Waiting counts from the arrival of the last record. A node's incidents count from long_buffer before the packet's first
- * record, since batches of two nodes reach us at different times.
+ * Waiting counts from the arrival of the last record. A node's incidents count from long_buffer before the packet's
+ * first record, since batches of two nodes reach us at different times.
  */
 #include "analysis/diagnose.h"
 
@@ -72,7 +72,7 @@ static enum vt_cause witnessed_cause(const struct analysis *a, const struct stor
 }
 
 static enum wait diagnose(const struct analysis *a, const struct group *group, const struct trace *trace,
-			  const struct phys *phys, const struct trail *trail, struct outcome *outcome)
+                          const struct phys *phys, const struct trail *trail, struct outcome *outcome)
 {
 	bool complete, closed = true;
 	enum wait wait;

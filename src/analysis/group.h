@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Groups: the table of packet_ids, and who waits for what. Each list waits a constant time, so a group is put at the end and
- * what is due is at the head: arming and expiring a deadline are constant time.
+ * Groups: the table of packet_ids, and who waits for what. Each list waits a constant time, so a group is put at the
+ * end and what is due is at the head: arming and expiring a deadline are constant time.
  */
 #ifndef VT_ANALYSIS_GROUP_H
 #define VT_ANALYSIS_GROUP_H

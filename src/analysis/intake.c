@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See intake.h. A record that finds no room is lost on our side: it is counted as missing of its node, which makes the node
- * incomplete for the packets of that time.
+ * See intake.h. A record that finds no room is lost on our side: it is counted as missing of its node, which makes the
+ * node incomplete for the packets of that time.
  */
 #include "analysis/intake.h"
 
@@ -151,7 +151,8 @@ static bool trace_grow(struct trace *trace)
 }
 
 /* A COLOURED record of a task we know: a new packet of that task. False if there is no room for it. */
-static bool take_coloured(struct analysis *a, const struct node *node, uint32_t group, uint32_t rec, const struct vt_record *raw)
+static bool take_coloured(struct analysis *a, const struct node *node, uint32_t group, uint32_t rec,
+                          const struct vt_record *raw)
 {
 	bool reverse = raw->flags & VT_REC_REVERSE;
 	struct member *member;
@@ -241,5 +242,7 @@ void intake_item(struct analysis *a, struct node *node, const struct vt_item *it
 	case VT_ITEM_NODE:
 		node_take_info(a, node, &item->node);
 		break;
+	case VT_ITEM_STARTED:
+		break; /* for whoever waits to send traffic; packets speak for themselves */
 	}
 }

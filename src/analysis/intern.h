@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Interned byte strings: flows, pairs of tunnel ends, device names, what an inspector found. The same bytes get the same
- * number, so that a stored record is 64 bytes and two flows are compared as two numbers. References are counted: what no
- * record, path or cause uses any more is freed, since a server runs for months.
+ * Interned byte strings: flows, pairs of tunnel ends, device names, what an inspector found. The same bytes get the
+ * same number, so that a stored record is 64 bytes and two flows are compared as two numbers. References are counted:
+ * what no record, path or cause uses any more is freed, since a server runs for months.
  */
 #ifndef VT_ANALYSIS_INTERN_H
 #define VT_ANALYSIS_INTERN_H

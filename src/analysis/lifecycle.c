@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* See lifecycle.h. It asks the analysis how far things are, and keeps nothing of its own but the state and its deadline. */
+/* See lifecycle.h. It asks the analysis how far things are, and keeps nothing of its own but the state and its
+ * deadline. */
 #include "analysis/lifecycle.h"
 
 #include <string.h>
 
 #define MS 1000000ULL
 
-int lifecycle_begin(struct lifecycle *life, struct analysis *a, const struct vt_task *task, unsigned int expected, uint64_t now)
+int lifecycle_begin(struct lifecycle *life, struct analysis *a, const struct vt_task *task, unsigned int expected,
+                    uint64_t now)
 {
 	int err = analysis_begin(a, task, now);
 
 	if (err < 0)
 		return err;
 	*life = (struct lifecycle){
-		.task = *task, .state = VT_READY, .expected = expected, .deadline = now + LIFECYCLE_ARM_NS};
+	    .task = *task, .state = VT_READY, .expected = expected, .deadline = now + LIFECYCLE_ARM_NS};
 	return 0;
 }
 
@@ -25,7 +27,7 @@ static bool count_reached(const struct lifecycle *life, const struct analysis_pr
 
 /* READY: all have answered, or the time for it is over. Without a single armed node there is nothing to trace with. */
 static enum lifecycle_action advance_ready(struct lifecycle *life, struct analysis *a,
-					   const struct analysis_progress *progress, uint64_t now)
+                                           const struct analysis_progress *progress, uint64_t now)
 {
 	bool answered = progress->armed + progress->failed >= life->expected;
 
@@ -42,7 +44,7 @@ static enum lifecycle_action advance_ready(struct lifecycle *life, struct analys
 }
 
 static enum lifecycle_action advance_tracing(struct lifecycle *life, struct analysis *a,
-					     const struct analysis_progress *progress, uint64_t now)
+                                             const struct analysis_progress *progress, uint64_t now)
 {
 	if (!count_reached(life, progress) && now < life->deadline)
 		return LIFECYCLE_WAIT;
@@ -54,11 +56,11 @@ static enum lifecycle_action advance_tracing(struct lifecycle *life, struct anal
 }
 
 /*
- * ANALYZING: silent agents are given up once; from then on every wait of the analysis is bounded, but for a node that is
- * given up and still sends packets of the trace. LIFECYCLE_SETTLE_NS is the end for that.
+ * ANALYZING: silent agents are given up once; from then on every wait of the analysis is bounded, but for a node that
+ * is given up and still sends packets of the trace. LIFECYCLE_SETTLE_NS is the end for that.
  */
 static enum lifecycle_action advance_analyzing(struct lifecycle *life, struct analysis *a,
-					       struct analysis_progress *progress, uint64_t now)
+                                               struct analysis_progress *progress, uint64_t now)
 {
 	if (!life->gave_up && now >= life->deadline) {
 		analysis_give_up(a, life->task.id, now);

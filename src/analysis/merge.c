@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See merge.h. The index holds groups of several segments only, keyed by flow and the 64 KiB block of their first byte, once
- * for each flow they were seen with (before and after translation). "Larger than it came" is what tells a merge from a
- * retransmission that happens to cover the same bytes: without growth nothing was merged.
+ * See merge.h. The index holds groups of several segments only, keyed by flow and the 64 KiB block of their first byte,
+ * once for each flow they were seen with (before and after translation). "Larger than it came" is what tells a merge
+ * from a retransmission that happens to cover the same bytes: without growth nothing was merged.
  */
 #include "analysis/merge.h"
 
@@ -116,10 +116,11 @@ static const struct stored *merge_taker(const struct analysis *a, const struct g
 	for (uint32_t r = other->recs; r; r = stored_at(a, r)->next) {
 		const struct stored *taker = stored_at(a, r);
 		bool behind = rec->loc == VT_LOC_IN
-				      ? taker->loc != VT_LOC_IN && taker->hop == rec->hop && taker->node == rec->node
-				      : taker->loc == VT_LOC_IN && taker->hop == rec->hop + 1 && taker->outer == rec->outer;
+		                  ? taker->loc != VT_LOC_IN && taker->hop == rec->hop && taker->node == rec->node
+		                  : taker->loc == VT_LOC_IN && taker->hop == rec->hop + 1 && taker->outer == rec->outer;
 
-		if (behind && taker->payload > before && within(rec->tcp_seq, rec->payload, taker->tcp_seq, taker->payload))
+		if (behind && taker->payload > before &&
+		    within(rec->tcp_seq, rec->payload, taker->tcp_seq, taker->payload))
 			return taker;
 	}
 	return NULL;

@@ -8,10 +8,10 @@
  *   trace    a task known to the analysis, with its claims and what each node said about it (member)
  *   node     a host that sent batches: numbering, addresses, and the incidents that make its records incomplete
  *
- * intake.c fills this, group.c keeps the deadlines, owner.c and walk.c put one packet's path together, merge.c joins packets
- * that offloads merged, diagnose.c says how it ended, tally.c counts, result.c reports. Numbers (uint32_t) are pool numbers,
- * 0 means none. Invariant: a group whose claims are settled is in no list; any new record puts it back and takes its
- * packets out of the tally.
+ * intake.c fills this, group.c keeps the deadlines, owner.c and walk.c put one packet's path together, merge.c joins
+ * packets that offloads merged, diagnose.c says how it ended, tally.c counts, result.c reports. Numbers (uint32_t) are
+ * pool numbers, 0 means none. Invariant: a group whose claims are settled is in no list; any new record puts it back
+ * and takes its packets out of the tally.
  */
 #ifndef VT_ANALYSIS_MODEL_H
 #define VT_ANALYSIS_MODEL_H
@@ -24,24 +24,25 @@
 #include "analysis/intern.h"
 #include "analysis/pool.h"
 
-#define TRACES_MAX        1024 /* tasks at once: four times what a node takes, since nodes differ */
-#define NODE_INCIDENTS    8    /* kept apart per node; more are joined, which only makes the analysis more careful */
-#define TALLY_CAUSES      32   /* causes of one task: more than a person reads; the rest is joined and counted */
-#define TALLY_PATHS       1024 /* different paths of one task: bounds memory to a few MB; the rest is joined by end and cause */
-#define TALLY_SAMPLES     128  /* latencies kept per hop of a path for the median; minimum and maximum are exact */
-#define TRAIL_VISITS      32   /* VFDs in one path: 15 hops, and as many of a packet that it was merged into */
-#define TRAIL_NODES       64   /* nodes that matter for one packet (a flood reaches many); past it nothing is claimed */
-#define MERGE_DEPTH       4    /* merged into a packet that was itself merged, ... */
+#define TRACES_MAX     1024 /* tasks at once: four times what a node takes, since nodes differ */
+#define NODE_INCIDENTS 8    /* kept apart per node; more are joined, which only makes the analysis more careful */
+#define TALLY_CAUSES   32   /* causes of one task: more than a person reads; the rest is joined and counted */
+#define TALLY_PATHS \
+	1024 /* different paths of one task: bounds memory to a few MB; the rest is joined by end and cause */
+#define TALLY_SAMPLES 128 /* latencies kept per hop of a path for the median; minimum and maximum are exact */
+#define TRAIL_VISITS  32  /* VFDs in one path: 15 hops, and as many of a packet that it was merged into */
+#define TRAIL_NODES   64  /* nodes that matter for one packet (a flood reaches many); past it nothing is claimed */
+#define MERGE_DEPTH   4   /* merged into a packet that was itself merged, ... */
 
 struct stored {
 	uint64_t time_ns;
-	uint32_t next;    /* in its group */
-	uint32_t claim;   /* COLOURED and the task is known: its claim */
+	uint32_t next;  /* in its group */
+	uint32_t claim; /* COLOURED and the task is known: its claim */
 	uint32_t vni, ifindex, length, tcp_seq, payload;
-	uint32_t flow;    /* interned struct vt_flow */
-	uint32_t outer;   /* interned struct outer, 0 without ENCAP and OUTER */
-	uint32_t device;  /* interned name with NUL */
-	uint32_t detail;  /* `error`: interned struct detail */
+	uint32_t flow;   /* interned struct vt_flow */
+	uint32_t outer;  /* interned struct outer, 0 without ENCAP and OUTER */
+	uint32_t device; /* interned name with NUL */
+	uint32_t detail; /* `error`: interned struct detail */
 	uint16_t node, flags, segments;
 	uint8_t loc, hop;
 };
@@ -65,23 +66,23 @@ struct group {
 	uint64_t first_at, last_at; /* arrival of its first and last record */
 	uint64_t due;
 	uint32_t recs, last_rec, n_recs;
-	uint32_t claims, n_claims;  /* chained by claim.next */
-	uint32_t prev, next;        /* in its deadline list */
-	uint32_t seq, span;         /* TCP: first byte and most bytes seen at one point */
-	uint8_t list;               /* enum list_id */
+	uint32_t claims, n_claims; /* chained by claim.next */
+	uint32_t prev, next;       /* in its deadline list */
+	uint32_t seq, span;        /* TCP: first byte and most bytes seen at one point */
+	uint8_t list;              /* enum list_id */
 	bool settled;
-	bool has_span;              /* seq and span are valid */
-	bool big;                   /* seen as several segments in one: in the merge index */
+	bool has_span; /* seq and span are valid */
+	bool big;      /* seen as several segments in one: in the merge index */
 };
 
 struct claim {
 	uint32_t next; /* of the same group */
 	uint32_t group, rec;
-	uint32_t phys;        /* scratch of owner.c: which physical packet of the group it is */
+	uint32_t phys; /* scratch of owner.c: which physical packet of the group it is */
 	struct trace *trace;
 	struct tally_path *path; /* settled: its path, else NULL */
-	int8_t cause;         /* settled: slot in the tally, -1 for none */
-	uint8_t end;          /* enum vt_end, 0 while unsettled */
+	int8_t cause;            /* settled: slot in the tally, -1 for none */
+	uint8_t end;             /* enum vt_end, 0 while unsettled */
 	bool reverse, ambiguous, proven;
 };
 
@@ -98,14 +99,14 @@ struct node {
 	uint16_t index;
 	enum vt_kind kind;
 	bool seen, down;
-	bool based;            /* `lost` is a base to count from: false for an agent that was up before us */
+	bool based; /* `lost` is a base to count from: false for an agent that was up before us */
 	uint64_t boot, next_number, last_seq;
-	uint64_t last_at;      /* arrival of its last batch */
-	uint64_t trust_at;     /* PROGRESS that arrives before is of a backlog and proves nothing */
-	uint64_t progress_at;  /* arrival of the last PROGRESS that counts */
-	uint64_t lost;         /* cumulative count of the last PROGRESS of this boot */
-	uint64_t gap_pending;  /* records missed by sequence number that a PROGRESS may still count again */
-	uint64_t missing;      /* records known to be lost, all boots */
+	uint64_t last_at;     /* arrival of its last batch */
+	uint64_t trust_at;    /* PROGRESS that arrives before is of a backlog and proves nothing */
+	uint64_t progress_at; /* arrival of the last PROGRESS that counts */
+	uint64_t lost;        /* cumulative count of the last PROGRESS of this boot */
+	uint64_t gap_pending; /* records missed by sequence number that a PROGRESS may still count again */
+	uint64_t missing;     /* records known to be lost, all boots */
 	unsigned int n_incidents;
 	struct incident incidents[NODE_INCIDENTS];
 	uint32_t n_addrs;
@@ -202,7 +203,7 @@ struct merge_entry {
 	uint32_t next, group, flow, block;
 };
 
-struct walk_scratch; /* walk.c */
+struct walk_scratch;  /* walk.c */
 struct owner_scratch; /* owner.c */
 
 struct analysis {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See owner.h. With one packet this is a sort. With several, records are given out hop by hop: an `in` belongs to the packet
- * whose `out` of the hop before has the same flow, VNI and tunnel ends, which no underlay changes; an `out` or `error` belongs
- * to the packet whose `in` at that node has the same flow. Equal packets (a class) are paired in order of the node's clock:
- * since they are alike, any pairing gives the same counts.
+ * See owner.h. With one packet this is a sort. With several, records are given out hop by hop: an `in` belongs to the
+ * packet whose `out` of the hop before has the same flow, VNI and tunnel ends, which no underlay changes; an `out` or
+ * `error` belongs to the packet whose `in` at that node has the same flow. Equal packets (a class) are paired in order
+ * of the node's clock: since they are alike, any pairing gives the same counts.
  */
 #include "analysis/owner.h"
 
@@ -89,10 +89,10 @@ static struct owner_scratch *scratch_get(struct analysis *a, const struct group 
 	return s;
 }
 
-#define COMPARE(x, y)                                                                                                  \
-	do {                                                                                                           \
-		if ((x) != (y))                                                                                        \
-			return (x) < (y) ? -1 : 1;                                                                     \
+#define COMPARE(x, y)                              \
+	do {                                       \
+		if ((x) != (y))                    \
+			return (x) < (y) ? -1 : 1; \
 	} while (0)
 
 static int compare_recs(const void *x, const void *y)
@@ -307,7 +307,8 @@ static uint32_t class_end(const struct owner_scratch *s, uint32_t first, uint32_
 {
 	uint32_t end = first + 1;
 
-	while (end < n && s->members[end].flow == s->members[first].flow && s->members[end].vni == s->members[first].vni)
+	while (end < n && s->members[end].flow == s->members[first].flow &&
+	       s->members[end].vni == s->members[first].vni)
 		end++;
 	return end;
 }
@@ -335,7 +336,7 @@ static int compare_leavers(const void *x, const void *y, void *arg)
 	const struct owner_scratch *s = arg;
 	uint32_t i = *(const uint32_t *)x, j = *(const uint32_t *)y;
 
-	COMPARE(s->class[i], s->class[j]);
+	COMPARE(s->class[i], s -> class[j]);
 	COMPARE(i, j); /* time, since recs are sorted */
 	return 0;
 }

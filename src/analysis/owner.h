@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Owners: which records of a group belong to which packet. One packet is the rule. Several with the same id (replies of IPv6
- * pings, repeated datagrams, retransmissions) are kept apart by flow and VNI along the path, and equal ones by their order at
- * each point. Where even that is not certain the packets are `mixed`, and nothing is claimed about them.
+ * Owners: which records of a group belong to which packet. One packet is the rule. Several with the same id (replies of
+ * IPv6 pings, repeated datagrams, retransmissions) are kept apart by flow and VNI along the path, and equal ones by
+ * their order at each point. Where even that is not certain the packets are `mixed`, and nothing is claimed about them.
  */
 #ifndef VT_ANALYSIS_OWNER_H
 #define VT_ANALYSIS_OWNER_H
@@ -24,8 +24,8 @@ struct owned {
 };
 
 /*
- * Sorts the group's records; claim.phys of its claims is set. `owned` points into scratch memory of this depth (0 for the
- * packet itself, more for those it was merged into) and holds until the next call for the depth. -ENOMEM.
+ * Sorts the group's records; claim.phys of its claims is set. `owned` points into scratch memory of this depth (0 for
+ * the packet itself, more for those it was merged into) and holds until the next call for the depth. -ENOMEM.
  */
 int owner_sort(struct analysis *a, const struct group *group, unsigned int depth, struct owned *owned);
 void owner_free(struct analysis *a);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A pool of equal elements addressed by 32-bit numbers, in chunks: numbers take half of what pointers take in the analysis'
- * lists, elements never move, and one free list makes taking and giving constant time. Number 0 is never handed out, so that
- * it can mean "none". Memory goes back when the pool becomes empty, that is when no task is left.
+ * A pool of equal elements addressed by 32-bit numbers, in chunks: numbers take half of what pointers take in the
+ * analysis' lists, elements never move, and one free list makes taking and giving constant time. Number 0 is never
+ * handed out, so that it can mean "none". Memory goes back when the pool becomes empty, that is when no task is left.
  */
 #ifndef VT_ANALYSIS_POOL_H
 #define VT_ANALYSIS_POOL_H

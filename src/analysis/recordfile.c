@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See recordfile.h. Time is the file's own: it begins at RECORDFILE_START and moves where a line says "at_ms". Lines of one
- * node that follow each other become one batch; they are numbered here unless a line says "batch".
+ * See recordfile.h. Time is the file's own: it begins at RECORDFILE_START and moves where a line says "at_ms". Lines of
+ * one node that follow each other become one batch; they are numbered here unless a line says "batch".
  */
 #include "analysis/recordfile.h"
 
@@ -118,7 +118,7 @@ static struct vt_item *next_item(struct recordfile *file, struct source *source,
 		source->lost = 0;
 	}
 	if (batch->n_items && (strcmp(batch->node, source->node) || batch->boot != source->boot ||
-			       (number && number != batch->number) || batch->n_items == VT_BATCH_ITEMS_MAX))
+	                       (number && number != batch->number) || batch->n_items == VT_BATCH_ITEMS_MAX))
 		flush(file);
 	if (!batch->n_items) {
 		memcpy(batch->node, source->node, sizeof(batch->node));
@@ -236,8 +236,7 @@ static int fill_node(struct vt_item *item, const json_t *json, struct vt_err *er
 	item->node.devices = (uint32_t)json_integer_value(json_object_get(json, "devices"));
 	if (json_array_size(addrs) > VT_NODE_ADDRS_MAX)
 		return vt_fail(err, EINVAL, "more than %d \"addrs\"", VT_NODE_ADDRS_MAX);
-	json_array_foreach(addrs, i, addr)
-	{
+	json_array_foreach (addrs, i, addr) {
 		if (parse_addr(json_string_value(addr), item->node.addrs[i]) < 0)
 			return vt_fail(err, EINVAL, "\"addrs\"[%zu] is not an IPv4 or IPv6 address", i);
 	}
@@ -246,7 +245,7 @@ static int fill_node(struct vt_item *item, const json_t *json, struct vt_err *er
 }
 
 static int fill_item(struct recordfile *file, struct source *source, struct vt_item *item, const char *event,
-		     const json_t *json, struct vt_err *err)
+                     const json_t *json, struct vt_err *err)
 {
 	const json_t *coloured = json_object_get(json, "coloured"), *task = json_object_get(json, "task");
 
@@ -286,7 +285,7 @@ static bool known_event(const char *event)
 }
 
 static int take_node_event(struct recordfile *file, const char *event, const json_t *json, uint64_t number,
-			   struct vt_err *err)
+                           struct vt_err *err)
 {
 	const char *name = json_string_value(json_object_get(json, "node"));
 	const char *kind = json_string_value(json_object_get(json, "kind"));
@@ -317,7 +316,8 @@ static int take_node_event(struct recordfile *file, const char *event, const jso
 	return ret;
 }
 
-static int take_event(struct recordfile *file, const char *event, const json_t *json, uint64_t number, struct vt_err *err)
+static int take_event(struct recordfile *file, const char *event, const json_t *json, uint64_t number,
+                      struct vt_err *err)
 {
 	if (!strcmp(event, "start")) {
 		start(file);
@@ -331,7 +331,8 @@ static int take_event(struct recordfile *file, const char *event, const json_t *
 	}
 	if (!known_event(event) && strcmp(event, "down"))
 		return vt_fail(err, EINVAL,
-			       "unknown event \"%s\": start, stop, node, armed, failed, stopped, progress or down", event);
+		               "unknown event \"%s\": start, stop, node, armed, failed, stopped, progress or down",
+		               event);
 	return take_node_event(file, event, json, number, err);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The record file: lines of JSON that replay a trace through the analysis (docs/record-file.md). Lines in, batches out; the
- * caller does the reading. Serves `vtrace analyze` and the golden tests.
+ * The record file: lines of JSON that replay a trace through the analysis (docs/record-file.md). Lines in, batches out;
+ * the caller does the reading. Serves `vtrace analyze` and the golden tests.
  */
 #ifndef VT_ANALYSIS_RECORDFILE_H
 #define VT_ANALYSIS_RECORDFILE_H

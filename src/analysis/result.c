@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What the analysis says about a trace: progress, result, counters (analysis.h). Reads the model, changes nothing in it. */
+/* What the analysis says about a trace: progress, result, counters (analysis.h). Reads the model, changes nothing in
+ * it. */
 #include "analysis/analysis.h"
 
 #include <arpa/inet.h>
@@ -122,11 +123,12 @@ static void gap_evidence(const struct analysis *a, const struct tally_cause *cau
 
 	if (outer)
 		vt_addr_format(outer->dst, addr, sizeof(addr));
-	snprintf(buf, size, "left %s by %s for %s (%s), not seen entering %s%s", from, device_name(a, cause->device), addr, to,
-		 to,
-		 seen ? ""
-		      : "; nothing coloured from there was seen at all, so the underlay may also be rewriting the outer "
-			"DSCP (bleaching)");
+	snprintf(buf, size, "left %s by %s for %s (%s), not seen entering %s%s", from, device_name(a, cause->device),
+	         addr, to, to,
+	         seen
+	             ? ""
+	             : "; nothing coloured from there was seen at all, so the underlay may also be rewriting the outer "
+	               "DSCP (bleaching)");
 }
 
 static void drop_evidence(const struct tally_cause *cause, const struct detail *detail, char *buf, size_t size)
@@ -136,12 +138,12 @@ static void drop_evidence(const struct tally_cause *cause, const struct detail *
 	if (*evidence)
 		copy_text(buf, size, evidence);
 	else
-		snprintf(buf, size, "dropped with reason %s%s%s, nothing more is known", *detail->text ? detail->text : "unknown",
-			 *site ? " at " : "", site);
+		snprintf(buf, size, "dropped with reason %s%s%s, nothing more is known",
+		         *detail->text ? detail->text : "unknown", *site ? " at " : "", site);
 }
 
 static void fill_cause(const struct analysis *a, const struct trace *trace, const struct tally_cause *cause,
-		       struct vt_result_cause *out)
+                       struct vt_result_cause *out)
 {
 	const struct detail *detail = intern_get(&a->details, cause->detail);
 	const struct node *node = a->nodes[cause->node];
@@ -155,7 +157,8 @@ static void fill_cause(const struct analysis *a, const struct trace *trace, cons
 	out->packets = cause->packets;
 	if (cause->joined) {
 		snprintf(out->evidence, sizeof(out->evidence),
-			 "stands for all further kinds of loss, more than the %d that are listed apart", TALLY_CAUSES - 2);
+		         "stands for all further kinds of loss, more than the %d that are listed apart",
+		         TALLY_CAUSES - 2);
 		return;
 	}
 	if (detail) {
@@ -167,9 +170,10 @@ static void fill_cause(const struct analysis *a, const struct trace *trace, cons
 		gap_evidence(a, cause, seen, out->evidence, sizeof(out->evidence));
 	} else {
 		snprintf(out->evidence, sizeof(out->evidence),
-			 "entered %s by %s, then neither left nor was seen dropped; its colour may have been erased, or another "
-			 "program on the node took it",
-			 node->name, out->device);
+		         "entered %s by %s, then neither left nor was seen dropped; its colour may have been erased, "
+		         "or another "
+		         "program on the node took it",
+		         node->name, out->device);
 	}
 	out->proven = cause->proven && seen;
 }
@@ -270,7 +274,8 @@ static void fill_hop(const struct analysis *a, const struct tally_hop *hop, stru
 	fill_latency(hop, out);
 }
 
-static int fill_path(const struct analysis *a, const struct tally_path *path, const int index[], struct vt_result_path *out)
+static int fill_path(const struct analysis *a, const struct tally_path *path, const int index[],
+                     struct vt_result_path *out)
 {
 	out->packets = path->packets;
 	out->end = path->end;
@@ -333,16 +338,16 @@ static int fill_list(const struct analysis *a, const struct trace *trace, const 
 		const struct stored *rec = stored_at(a, claim->rec);
 
 		result->list[i] = (struct vt_result_packet){
-			.packet_id = group_at(a, claim->group)->id,
-			.flow = *(const struct vt_flow *)intern_get(&a->flows, rec->flow),
-			.reverse = claim->reverse,
-			.ambiguous = claim->ambiguous,
-			.end = claim->end ? (enum vt_end)claim->end : VT_UNFINISHED,
-			.path = claim->path ? (int)claim->path->index : -1,
-			.cause = claim->cause >= 0 ? index[claim->cause] : -1,
-			.time_ns = rec->time_ns,
-			.length = rec->length,
-			.segments = rec->segments,
+		    .packet_id = group_at(a, claim->group)->id,
+		    .flow = *(const struct vt_flow *)intern_get(&a->flows, rec->flow),
+		    .reverse = claim->reverse,
+		    .ambiguous = claim->ambiguous,
+		    .end = claim->end ? (enum vt_end)claim->end : VT_UNFINISHED,
+		    .path = claim->path ? (int)claim->path->index : -1,
+		    .cause = claim->cause >= 0 ? index[claim->cause] : -1,
+		    .time_ns = rec->time_ns,
+		    .length = rec->length,
+		    .segments = rec->segments,
 		};
 	}
 	result->n_list = trace->n_claims;

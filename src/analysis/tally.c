@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See tally.h. Causes with the same words are one. Near the limit, first causes that differ in evidence alone are joined (a
- * packet's own numbers in the text would fill the table), then all further kinds in one row that says so.
+ * See tally.h. Causes with the same words are one. Near the limit, first causes that differ in evidence alone are
+ * joined (a packet's own numbers in the text would fill the table), then all further kinds in one row that says so.
  */
 #include "analysis/tally.h"
 
@@ -36,11 +36,12 @@ static bool same_cause(const struct tally_cause *x, const struct tally_cause *y)
 	       x->device == y->device && x->detail == y->detail && x->outer == y->outer;
 }
 
-static struct tally_cause cause_wanted(const struct claim *claim, const struct trail *trail, const struct outcome *outcome)
+static struct tally_cause cause_wanted(const struct claim *claim, const struct trail *trail,
+                                       const struct outcome *outcome)
 {
 	const struct stored *last = trail->last;
 	struct tally_cause wanted = {
-		.code = outcome->cause, .node = last->node, .reverse = claim->reverse, .device = last->device};
+	    .code = outcome->cause, .node = last->node, .reverse = claim->reverse, .device = last->device};
 
 	if (trail->leaf == LEAF_DROP)
 		wanted.detail = last->detail;
@@ -109,7 +110,7 @@ static uint32_t visit_vni(const struct visit *visit)
 
 /* What two packets must have in common to be one line of `paths`. */
 static unsigned int path_key(const struct claim *claim, const struct trail *trail, const struct outcome *outcome,
-			     unsigned int n_visits, uint32_t *key)
+                             unsigned int n_visits, uint32_t *key)
 {
 	unsigned int n = 0;
 
@@ -120,7 +121,7 @@ static unsigned int path_key(const struct claim *claim, const struct trail *trai
 		const struct visit *visit = &trail->visits[i];
 
 		key[n++] = visit->hop | (uint32_t)visit->node << 8 | (uint32_t)(visit_nat(visit) != 0) << 31 |
-			   (uint32_t)visit->merged << 30;
+		           (uint32_t)visit->merged << 30;
 		key[n++] = visit_vni(visit);
 		key[n++] = visit->in ? visit->in->device : 0;
 		key[n++] = visit->out ? visit->out->device : 0;
@@ -147,7 +148,8 @@ static void hop_init(struct analysis *a, struct tally_hop *hop, const struct vis
 }
 
 static struct tally_path *path_new(struct analysis *a, struct claim *claim, const struct trail *trail,
-				   const struct outcome *outcome, unsigned int n_visits, const uint32_t *key, unsigned int n)
+                                   const struct outcome *outcome, unsigned int n_visits, const uint32_t *key,
+                                   unsigned int n)
 {
 	struct tally_path *path = calloc(1, sizeof(*path) + n_visits * sizeof(path->hops[0]));
 
@@ -172,7 +174,7 @@ static struct tally_path *path_new(struct analysis *a, struct claim *claim, cons
 }
 
 static struct tally_path *path_get(struct analysis *a, struct claim *claim, const struct trail *trail,
-				   const struct outcome *outcome)
+                                   const struct outcome *outcome)
 {
 	uint32_t key[TALLY_KEY_MAX];
 	unsigned int n_visits = trail->n_visits, n = path_key(claim, trail, outcome, n_visits, key);

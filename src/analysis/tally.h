@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The tally of a trace: how many packets ended how, for which cause, on which path. Settled packets are added, and taken out
- * again if a record comes after all. What is kept grows with the number of different causes and paths, not with packets.
+ * The tally of a trace: how many packets ended how, for which cause, on which path. Settled packets are added, and
+ * taken out again if a record comes after all. What is kept grows with the number of different causes and paths, not
+ * with packets.
  */
 #ifndef VT_ANALYSIS_TALLY_H
 #define VT_ANALYSIS_TALLY_H

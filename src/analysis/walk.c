@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See walk.h. A packet's records of one node at one hop are a station. Stations form a tree, since a flooded packet branches:
- * the parent of a station is the station of the hop before with the `out` that led to it, found by tunnel ends or by who owns
- * the outer destination address. Each branch ends in a leaf, and the leaves decide: one delivered copy makes the packet
- * delivered; otherwise a branch that we cannot see to its end forbids any claim; otherwise the drop furthest down is it.
+ * See walk.h. A packet's records of one node at one hop are a station. Stations form a tree, since a flooded packet
+ * branches: the parent of a station is the station of the hop before with the `out` that led to it, found by tunnel
+ * ends or by who owns the outer destination address. Each branch ends in a leaf, and the leaves decide: one delivered
+ * copy makes the packet delivered; otherwise a branch that we cannot see to its end forbids any claim; otherwise the
+ * drop furthest down is it.
  *
- * A station that nothing leads to (records of the hop between are missing) is loose. It proves that the packet got there, so
- * an end before it is no end.
+ * A station that nothing leads to (records of the hop between are missing) is loose. It proves that the packet got
+ * there, so an end before it is no end.
  */
 #include "analysis/walk.h"
 
@@ -119,7 +120,8 @@ static void build_stations(struct walker *w)
 
 		*station = (struct station){.first = first, .hop = rec->hop, .node = rec->node, .parent = STATION_NONE};
 		add_node(w->trail, rec->node);
-		for (end = first; end < w->n_recs && w->recs[end]->hop == rec->hop && w->recs[end]->node == rec->node; end++) {
+		for (end = first; end < w->n_recs && w->recs[end]->hop == rec->hop && w->recs[end]->node == rec->node;
+		     end++) {
 			w->s->cancelled[end] = w->s->led_on[end] = false;
 			station->ended |= w->recs[end]->loc != VT_LOC_IN;
 			if (w->recs[end]->loc == VT_LOC_ERROR && w->recs[end]->flags & VT_REC_AFTER_OUT)
@@ -278,11 +280,11 @@ static void append_visits(struct trail *trail, const struct trail *other, const 
 static void trace_back(struct walker *w);
 
 /*
- * The packet went on as another one (`from` is where it is seen first): it shares that one's end. This replaces the whole
- * trail, as a packet that is merged or coloured again is not flooded as well.
+ * The packet went on as another one (`from` is where it is seen first): it shares that one's end. This replaces the
+ * whole trail, as a packet that is merged or coloured again is not flooded as well.
  */
 static void follow(struct walker *w, int station, const struct stored *last, const struct trail *other,
-		   const struct stored *from)
+                   const struct stored *from)
 {
 	struct trail *trail = w->trail;
 	uint64_t last_at = trail->last_at;
@@ -334,8 +336,8 @@ static bool follow_merge(struct walker *w, int station, const struct stored *las
 }
 
 /*
- * A bleached packet: the next VFD saw it without colour and coloured it afresh, with the same id, flow, VNI and tunnel ends.
- * It is the same packet, so it shares the end of the second one.
+ * A bleached packet: the next VFD saw it without colour and coloured it afresh, with the same id, flow, VNI and tunnel
+ * ends. It is the same packet, so it shares the end of the second one.
  */
 static bool follow_recolour(struct walker *w, int station, const struct stored *out)
 {
@@ -419,7 +421,7 @@ static bool find_leaves(struct walker *w)
 
 /* The cancelled `out` that belongs to a drop behind the egress hook, for the path. */
 static const struct stored *cancelled_out(const struct walker *w, const struct station *station,
-					  const struct stored *error)
+                                          const struct stored *error)
 {
 	for (uint32_t i = station->first; i < station->end; i++) {
 		if (w->s->cancelled[i] && w->recs[i]->ifindex == error->ifindex)
@@ -457,11 +459,19 @@ static void trace_back(struct walker *w)
 	}
 }
 
-int walk(struct analysis *a, uint32_t group, const struct owned *owned, uint32_t p, unsigned int depth, struct trail *trail)
+int walk(struct analysis *a, uint32_t group, const struct owned *owned, uint32_t p, unsigned int depth,
+         struct trail *trail)
 {
 	const struct phys *phys = &owned->phys[p];
-	struct walker w = {.a = a, .owned = owned, .recs = owned->recs + phys->first, .group = group, .p = p,
-			   .n_recs = phys->n, .depth = depth, .trail = trail, .leaf_station = STATION_NONE};
+	struct walker w = {.a = a,
+	                   .owned = owned,
+	                   .recs = owned->recs + phys->first,
+	                   .group = group,
+	                   .p = p,
+	                   .n_recs = phys->n,
+	                   .depth = depth,
+	                   .trail = trail,
+	                   .leaf_station = STATION_NONE};
 
 	w.s = scratch_get(a, phys->n, depth);
 	if (!w.s)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The walk: from one packet's records to its path and the place where it was last seen. It says nothing about nodes being
- * complete and nothing about blame; diagnose.c does.
+ * The walk: from one packet's records to its path and the place where it was last seen. It says nothing about nodes
+ * being complete and nothing about blame; diagnose.c does.
  */
 #ifndef VT_ANALYSIS_WALK_H
 #define VT_ANALYSIS_WALK_H
@@ -35,13 +35,13 @@ struct trail {
 	uint64_t last_at;          /* arrival of the last record that matters */
 	unsigned int n_visits;
 	struct visit visits[TRAIL_VISITS];
-	unsigned int n_nodes;      /* nodes whose records decide; more than TRAIL_NODES: too many to tell */
+	unsigned int n_nodes; /* nodes whose records decide; more than TRAIL_NODES: too many to tell */
 	uint16_t nodes[TRAIL_NODES];
 };
 
 /* Walks packet p of the group. -ENOMEM. */
 int walk(struct analysis *a, uint32_t group, const struct owned *owned, uint32_t p, unsigned int depth,
-	 struct trail *trail);
+         struct trail *trail);
 void walk_free(struct analysis *a);
 
 #endif

@@ -12,8 +12,8 @@
 #include "agent/agent.h"
 #include "agent/host.h"
 #include "agent/uplink_http.h"
+#include "base/log.h"
 #include "cli/options.h"
-#include "cli/render.h"
 
 #define TOKEN_MAX   1024  /* bytes of a token: ours have 43, a JWT some hundred */
 #define STEP_MS     60000 /* the agent wakes up by itself for whatever it has to do */
@@ -33,23 +33,6 @@ struct agent_setup {
 	struct uplink *up;
 };
 
-/* One write a line, so that lines of two programs on one terminal do not mix. */
-static void agent_line(const char *what, const char *text)
-{
-	char *line = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&line, &size);
-
-	if (!out)
-		return;
-	fprintf(out, "vtrace agent: %s", what);
-	render_text(out, text);
-	fputc('\n', out);
-	fclose(out);
-	fwrite(line, 1, size, stderr);
-	free(line);
-}
-
 static void agent_ready(const struct agent_setup *setup)
 {
 	struct vt_node_info info = {0};
@@ -62,21 +45,23 @@ static void agent_ready(const struct agent_setup *setup)
 
 static void agent_notice(void *arg, enum agent_notice notice, const char *text)
 {
+	const struct agent_setup *setup = arg;
+
 	switch (notice) {
 	case AGENT_READY:
-		agent_ready(arg);
+		agent_ready(setup);
 		break;
 	case AGENT_UP:
-		agent_line("connected again", "");
+		log_info("connected to %s again", setup->url);
 		break;
 	case AGENT_DOWN:
-		agent_line("not connected, trying again: ", text);
+		log_warn("not connected, trying again: %s", text);
 		break;
 	case AGENT_REFUSED:
-		agent_line("could not trace ", text);
+		log_warn("could not trace %s", text);
 		break;
 	case AGENT_TROUBLE:
-		agent_line("", text);
+		log_warn("%s", text);
 		break;
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * vtrace analyze: the analysis over a record file (docs/record-file.md), offline: for records kept from elsewhere, for bug
- * reports, and to try what an answer rests on. Reading is here, the meaning of the lines in analysis/recordfile.c.
+ * vtrace analyze: the analysis over a record file (docs/record-file.md), offline: for records kept from elsewhere, for
+ * bug reports, and to try what an answer rests on. Reading is here, the meaning of the lines in analysis/recordfile.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@ static int read_line(FILE *in, char *line, size_t size, struct vt_err *err)
 
 	errno = 0;
 	if (!fgets(line, (int)size, in))
-		return ferror(in) ? vt_fail(err, errno ? errno : EIO, "cannot read: %s", strerror(errno ? errno : EIO)) : 0;
+		return ferror(in) ? vt_fail(err, errno ? errno : EIO, "cannot read: %s", strerror(errno ? errno : EIO))
+		                  : 0;
 	length = strlen(line);
 	if (length + 1 == size && line[length - 1] != '\n')
 		return vt_fail(err, EMSGSIZE, "the line is longer than %d bytes", RECORDFILE_LINE_MAX);

@@ -61,6 +61,7 @@ static json_t *answer_json(const struct vt_item *item)
 	case VT_ITEM_NODE:
 		return node_json(&item->node);
 	case VT_ITEM_RECORD:
+	case VT_ITEM_STARTED:
 		break;
 	}
 	return NULL;
@@ -84,7 +85,8 @@ static json_t *item_json(const struct vt_item *item, const struct vt_batch *batc
 void recorder_batch(struct recorder *recorder, const struct vt_batch *batch, uint64_t now)
 {
 	for (uint32_t i = 0; i < batch->n_items; i++)
-		write_line(recorder, item_json(&batch->items[i], batch), now);
+		if (batch->items[i].type != VT_ITEM_STARTED) /* says nothing about packets */
+			write_line(recorder, item_json(&batch->items[i], batch), now);
 }
 
 void recorder_event(struct recorder *recorder, const char *event, uint64_t now)

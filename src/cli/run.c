@@ -7,19 +7,19 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/host.h"
 #include "agent/uplink_local.h"
 #include "analysis/lifecycle.h"
+#include "base/clock.h"
 #include "cli/client_util.h"
 #include "cli/options.h"
 #include "cli/recordfile.h"
 #include "cli/render.h"
 
-#define MS          1000000ULL
+#define MS          VT_MSEC_NS
 #define TASK_ID     1
 #define STEP_MS     1000 /* agent and life cycle wake up by themselves; this is for what they both may overlook */
 #define SHOW_MS     200  /* how often the progress line changes: five times a second looks live */
@@ -47,14 +47,6 @@ struct run {
 	int64_t created_us;
 };
 
-static int64_t wall_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
-}
-
 /* 0, or an exit status after saying what is wrong with the command line. */
 static int run_options(const struct command_context *ctx, const struct options *opts, struct run *run)
 {
@@ -78,7 +70,7 @@ static int run_take(void *arg, const struct vt_batch *batch)
 {
 	struct run *run = arg;
 
-	uint64_t now = agent_now_ns();
+	uint64_t now = vt_now_ns();
 
 	analysis_batch(run->analysis, batch, now);
 	if (run->recorder && !vt_state_final(run->life.state))
@@ -96,7 +88,7 @@ static int run_record(struct run *run, struct vt_err *err)
 {
 	const char *path = options_get(run->opts, "record", NULL);
 
-	return path ? recorder_open(path, &run->task, agent_now_ns(), &run->recorder, err) : 0;
+	return path ? recorder_open(path, &run->task, vt_now_ns(), &run->recorder, err) : 0;
 }
 
 static int run_open(struct run *run, struct vt_err *err)
@@ -142,7 +134,7 @@ static int run_send(struct run *run, enum uplink_op op)
 	const struct uplink_command command = {.op = op, .task = run->task};
 
 	if (run->recorder && op != UPLINK_ARM)
-		recorder_event(run->recorder, op == UPLINK_START ? "start" : "stop", agent_now_ns());
+		recorder_event(run->recorder, op == UPLINK_START ? "start" : "stop", vt_now_ns());
 	return uplink_local_push(run->up, &command);
 }
 
@@ -156,7 +148,7 @@ static json_t *run_result(struct run *run, bool with_list)
 		result.task = run->task;
 		result.state = run->life.state;
 		result.created_us = run->created_us;
-		result.finished_us = vt_state_final(run->life.state) ? wall_us() : 0;
+		result.finished_us = vt_state_final(run->life.state) ? vt_real_us() : 0;
 		snprintf(result.id, sizeof(result.id), "%d", TASK_ID);
 		if (result.state == VT_FAILED)
 			snprintf(result.error, sizeof(result.error), "%s",
@@ -169,7 +161,7 @@ static json_t *run_result(struct run *run, bool with_list)
 
 static void run_show(struct run *run)
 {
-	uint64_t now = agent_now_ns(), cost;
+	uint64_t now = vt_now_ns(), cost;
 	json_t *json;
 
 	if (!run->terminal || now < run->show_at)
@@ -179,7 +171,7 @@ static void run_show(struct run *run)
 	render_progress(stderr, json);
 	fflush(stderr);
 	json_decref(json);
-	cost = agent_now_ns() - now;
+	cost = vt_now_ns() - now;
 	run->show_at = now + (cost * SHOW_SHARE > SHOW_MS * MS ? cost * SHOW_SHARE : SHOW_MS * MS);
 }
 
@@ -189,7 +181,7 @@ static void run_show(struct run *run)
  */
 static void run_interrupt(struct run *run)
 {
-	uint64_t now = agent_now_ns();
+	uint64_t now = vt_now_ns();
 
 	if (run->life.state == VT_TRACING && !run->interrupted)
 		run->life.deadline = now;
@@ -202,7 +194,7 @@ static void run_interrupt(struct run *run)
 static bool run_advance(struct run *run, uint64_t *ret_next)
 {
 	for (;;) {
-		switch (lifecycle_advance(&run->life, run->analysis, agent_now_ns(), ret_next)) {
+		switch (lifecycle_advance(&run->life, run->analysis, vt_now_ns(), ret_next)) {
 		case LIFECYCLE_WAIT:
 			return false;
 		case LIFECYCLE_START:
@@ -219,7 +211,7 @@ static bool run_advance(struct run *run, uint64_t *ret_next)
 
 static int run_wait_ms(const struct run *run, uint64_t next)
 {
-	uint64_t now = agent_now_ns(), limit = now + (run->terminal ? SHOW_MS : STEP_MS) * MS;
+	uint64_t now = vt_now_ns(), limit = now + (run->terminal ? SHOW_MS : STEP_MS) * MS;
 
 	if (next > limit)
 		next = limit;
@@ -229,7 +221,7 @@ static int run_wait_ms(const struct run *run, uint64_t next)
 static int run_trace(struct run *run, struct vt_err *err)
 {
 	uint64_t next;
-	int ret = lifecycle_begin(&run->life, run->analysis, &run->task, 1, agent_now_ns());
+	int ret = lifecycle_begin(&run->life, run->analysis, &run->task, 1, vt_now_ns());
 
 	if (!ret)
 		ret = run_send(run, UPLINK_ARM);
@@ -260,7 +252,7 @@ static int run_print(struct run *run)
 
 int cmd_run(const struct command_context *ctx, int argc, char **argv)
 {
-	struct run run = {.signals = -1, .terminal = isatty(STDERR_FILENO), .created_us = wall_us()};
+	struct run run = {.signals = -1, .terminal = isatty(STDERR_FILENO), .created_us = vt_real_us()};
 	struct vt_err err = {0};
 	struct options opts;
 	int status = options_parse("run", argc, argv, &opts);

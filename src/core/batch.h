@@ -25,6 +25,7 @@ enum vt_item_type {
 	VT_ITEM_PROGRESS =
 	    5,            /* all records made before this moment are in this or earlier batches, but for `lost` ones */
 	VT_ITEM_NODE = 6, /* node: what the node is */
+	VT_ITEM_STARTED = 7, /* task: the node colours from now on */
 };
 
 struct vt_node_info {

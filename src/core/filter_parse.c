@@ -192,11 +192,6 @@ static bool address_parse(const char *text, bool shorten, struct address *ret)
 	return true;
 }
 
-static bool is_mapped(const uint8_t bytes[16])
-{
-	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)bytes);
-}
-
 static int set_family(struct parser *p, uint8_t family)
 {
 	struct vt_filter *f = p->filter;
@@ -284,7 +279,7 @@ static int set_vni(struct parser *p, uint32_t vni)
 /* An IPv4 address written as IPv6 (::ffff:10.0.0.1) never is on the wire as such. */
 static int check_mapped(struct parser *p, const struct address *addr)
 {
-	if (addr->family == 6 && is_mapped(addr->bytes))
+	if (addr->family == 6 && vt_addr_is_ipv4(addr->bytes))
 		return fail_at(p, &p->word, "is an IPv4 address in IPv6 form: write %u.%u.%u.%u", addr->bytes[12],
 		               addr->bytes[13], addr->bytes[14], addr->bytes[15]);
 	return 0;

@@ -36,17 +36,19 @@ bool vt_proto_has_ports(uint8_t proto)
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
 }
 
-static bool is_mapped(const uint8_t addr[16])
+bool vt_addr_is_ipv4(const uint8_t addr[16])
 {
-	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr);
+	static const uint8_t prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+	return !memcmp(addr, prefix, sizeof(prefix));
 }
 
 void vt_addr_format(const uint8_t addr[16], char *buf, size_t size)
 {
 	const char *text;
 
-	text = is_mapped(addr) ? inet_ntop(AF_INET, addr + 12, buf, (socklen_t)size)
-	                       : inet_ntop(AF_INET6, addr, buf, (socklen_t)size);
+	text = vt_addr_is_ipv4(addr) ? inet_ntop(AF_INET, addr + 12, buf, (socklen_t)size)
+	                             : inet_ntop(AF_INET6, addr, buf, (socklen_t)size);
 	if (!text && size)
 		buf[0] = '\0';
 }
@@ -83,7 +85,7 @@ static void endpoint_format(const uint8_t addr[16], uint16_t port, bool with_por
 	vt_addr_format(addr, text, sizeof(text));
 	if (!with_port)
 		snprintf(buf, ENDPOINT_MAX, "%s", text);
-	else if (is_mapped(addr))
+	else if (vt_addr_is_ipv4(addr))
 		snprintf(buf, ENDPOINT_MAX, "%s:%u", text, port);
 	else
 		snprintf(buf, ENDPOINT_MAX, "[%s]:%u", text, port);
@@ -180,9 +182,10 @@ int vt_flow_parse(const char *text, struct vt_flow *ret)
 	*dst = *proto = '\0';
 	ports = vt_proto_has_ports(flow.proto);
 	if (endpoint_parse(copy, ports, flow.src, &flow.sport) ||
-	    endpoint_parse(dst + 3, ports, flow.dst, &flow.dport) || is_mapped(flow.src) != is_mapped(flow.dst))
+	    endpoint_parse(dst + 3, ports, flow.dst, &flow.dport) ||
+	    vt_addr_is_ipv4(flow.src) != vt_addr_is_ipv4(flow.dst))
 		return -EINVAL;
-	flow.family = is_mapped(flow.src) ? 4 : 6;
+	flow.family = vt_addr_is_ipv4(flow.src) ? 4 : 6;
 	*ret = flow;
 	return 0;
 }

@@ -35,8 +35,9 @@ _Static_assert(sizeof(struct vt_id_input) == 48, "struct vt_id_input has padding
 /* Never 0. The mixing is the 64-bit finaliser of MurmurHash3 over the six words, chained. */
 static inline __attribute__((always_inline)) __u64 vt_packet_id(const struct vt_id_input *input)
 {
-	const __u64 *word = (const __u64 *)input;
-	__u64 h = 0x9e3779b97f4a7c15ULL;
+	__u64 word[6], h = 0x9e3779b97f4a7c15ULL;
+
+	__builtin_memcpy(word, input, sizeof(word)); /* not a cast: the compiler may assume that types do not alias */
 
 #ifdef __clang__
 #pragma unroll

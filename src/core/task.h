@@ -77,6 +77,7 @@ void vt_flow_format(const struct vt_flow *flow, char buf[VT_FLOW_TEXT_MAX]);
 int vt_flow_parse(const char *text, struct vt_flow *flow);           /* reads what vt_flow_format() writes; -EINVAL */
 void vt_addr_format(const uint8_t addr[16], char *buf, size_t size); /* INET6_ADDRSTRLEN is enough */
 int vt_addr_parse(const char *text, uint8_t addr[16]);               /* IPv4 (mapped) or IPv6; -EINVAL */
+bool vt_addr_is_ipv4(const uint8_t addr[16]);                        /* IPv4-mapped */
 bool vt_proto_has_ports(uint8_t proto);                              /* tcp, udp, sctp */
 const char *vt_proto_name(uint8_t proto);                            /* "udp", or NULL where it has no name here */
 

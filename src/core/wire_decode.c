@@ -155,6 +155,7 @@ static int read_item_body(struct decoder *d, struct vt_reader *r, struct vt_item
 	case VT_ITEM_RECORD:
 		return read_record(d, r, &item->log);
 	case VT_ITEM_ARMED:
+	case VT_ITEM_STARTED:
 		item->task = vt_read_le32(r);
 		return 0;
 	case VT_ITEM_FAILED:
@@ -190,7 +191,7 @@ static int read_item(struct decoder *d, struct vt_item *item, bool *ret_known)
 		return bad(d, start, "an item is longer than the message");
 	if (zero)
 		return bad(d, start + 1, "a byte that must be 0 is not");
-	*ret_known = type >= VT_ITEM_RECORD && type <= VT_ITEM_NODE;
+	*ret_known = type >= VT_ITEM_RECORD && type <= VT_ITEM_STARTED;
 	if (!*ret_known)
 		return 0;
 	item->type = type;

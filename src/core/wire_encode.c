@@ -4,11 +4,11 @@
  * drain their rings.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "core/task.h"
 #include "core/wire.h"
 #include "core/wire_format.h"
 
@@ -32,7 +32,7 @@ static bool is_zero(const uint8_t addr[16])
 
 static bool both_mapped(const uint8_t a[16], const uint8_t b[16])
 {
-	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)a) && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)b);
+	return vt_addr_is_ipv4(a) && vt_addr_is_ipv4(b);
 }
 
 /* Two addresses, the last 4 bytes of each if they are IPv4-mapped. */
@@ -129,6 +129,7 @@ static void put_item_body(struct vt_buf *buf, const struct vt_item *item)
 		put_record(buf, &item->log);
 		break;
 	case VT_ITEM_ARMED:
+	case VT_ITEM_STARTED:
 		vt_buf_le32(buf, item->task);
 		break;
 	case VT_ITEM_FAILED:
@@ -168,7 +169,7 @@ static int check_item(const struct vt_item *item, uint32_t index, struct vt_err 
 {
 	const struct vt_record *rec = &item->log.rec;
 
-	if (item->type < VT_ITEM_RECORD || item->type > VT_ITEM_NODE)
+	if (item->type < VT_ITEM_RECORD || item->type > VT_ITEM_STARTED)
 		return vt_fail(err, EINVAL, "encode batch: item %u has type %d, which does not exist", index,
 		               item->type);
 	if (item->type == VT_ITEM_NODE && item->node.n_addrs > VT_NODE_ADDRS_MAX)

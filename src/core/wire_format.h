@@ -7,7 +7,7 @@
  * u8 | 0 u8 | length u16 | `length` bytes A decoder skips types that it does not know; the length is what makes that
  * possible.
  *
- *   ARMED    task u32
+ *   ARMED, STARTED  task u32
  *   FAILED   task u32 | text string
  *   STOPPED  task u32 | coloured forward u64 | coloured reverse u64
  *   PROGRESS lost u64
@@ -25,7 +25,7 @@
  *   string   length u16 | bytes, no NUL among them
  *
  * A part is left out where all its members are 0. The cause travels as its code, since numbers are not the same in all
- * versions. A typical `in` or `out` record in a tunnel over IPv4 takes 80 bytes. What is behind the last member of an
+ * versions. A typical `in` or `out` record in a tunnel over IPv4 takes 76 bytes. What is behind the last member of an
  * item that a decoder knows is an error: a change of an item is a new version.
  */
 #ifndef VT_CORE_WIRE_FORMAT_H

@@ -32,21 +32,27 @@ void nodes_list(void *app, struct http_request *request, struct http_reply *repl
 		http_json(reply, MHD_HTTP_OK, controller_nodes(api->controller));
 }
 
+/* Where a cause's next step names the place, the table has NODE and DEVICE. */
+static json_t *cause_to_json(enum vt_cause cause)
+{
+	const struct vt_cause_info *info = vt_cause_info(cause);
+	char next_step[VT_ERR_MAX];
+
+	vt_cause_next_step(cause, "NODE", "DEVICE", next_step, sizeof(next_step));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "class", vt_cause_class_name(info->class), "code", info->code,
+	                 "meaning", info->meaning, "evidence", info->evidence, "next_step", next_step);
+}
+
 void causes_list(void *app, struct http_request *request, struct http_reply *reply)
 {
-	json_t *list = json_array();
+	json_t *list;
 
-	for (int cause = VT_CAUSE_NONE + 1; cause < VT_CAUSE_COUNT; cause++) {
-		const struct vt_cause_info *info = vt_cause_info((enum vt_cause)cause);
-
-		json_array_append_new(list,
-		                      json_pack("{s:s, s:s, s:s, s:s, s:s}", "class", vt_cause_class_name(info->class),
-		                                "code", info->code, "meaning", info->meaning, "evidence",
-		                                info->evidence, "next_step", info->next_step));
-	}
-	if (http_check_query(request, no_keys, reply))
-		http_json(reply, MHD_HTTP_OK, json_incref(list));
-	json_decref(list);
+	if (!http_check_query(request, no_keys, reply))
+		return;
+	list = json_array();
+	for (int cause = VT_CAUSE_NONE + 1; cause < VT_CAUSE_COUNT; cause++)
+		json_array_append_new(list, cause_to_json((enum vt_cause)cause));
+	http_json(reply, MHD_HTTP_OK, list);
 }
 
 void health_show(void *app, struct http_request *request, struct http_reply *reply)

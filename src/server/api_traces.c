@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/lifecycle.h"
 #include "base/clock.h"
 
 #define LIST_DEFAULT  100
 #define LIST_MAX      1000 /* some 500 KiB of JSON */
+#define ADD_WAIT_NS (LIFECYCLE_ARM_NS + VT_SECOND_NS / 2) /* nodes that do not answer are given up by then */
 #define CANCEL_WAIT_S 5    /* a cancelled trace is final within milliseconds, unless the disk is stuck */
 
 #define TRY_TRACES "GET /v1/traces lists the traces"
@@ -144,15 +146,35 @@ static bool read_task(const struct http_request *request, struct vt_task *task, 
 	return good;
 }
 
-static void reply_added(uint32_t id, enum vt_state state, struct http_reply *reply)
+/* Waits at most once per request; true if the handler must return now. */
+static bool wait_for(const struct api *api, struct http_request *request, uint32_t id, uint64_t time_ns,
+                     struct http_reply *reply)
 {
+	if (request->waited || !time_ns)
+		return false;
+	request->waited = true;
+	request->waiter.id = id;
+	request->waiter.deadline_ns = vt_now_ns() + time_ns;
+	/* Once parked, the request may already be on its way again in another thread: only `reply` is touched. */
+	if (controller_wait(api->controller, &request->waiter))
+		reply->parked = true;
+	return reply->parked;
+}
+
+static void reply_added(const struct api *api, uint32_t id, struct http_reply *reply)
+{
+	enum vt_state state = VT_READY;
+	struct vt_err err;
 	char text[16];
 
+	if (controller_state(api->controller, id, &state))
+		store_state(api->store, id, &state, &err);
 	snprintf(text, sizeof(text), "%" PRIu32, id);
 	http_json(reply, MHD_HTTP_CREATED, json_pack("{s:s, s:s}", "id", text, "state", vt_state_name(state)));
 	snprintf(reply->location, sizeof(reply->location), "/v1/traces/%s", text);
 }
 
+/* Answers once traffic is traced, so that a client may send the moment it has the answer; or when the trace is over. */
 void traces_add(void *app, struct http_request *request, struct http_reply *reply)
 {
 	static const char *const keys[] = {NULL};
@@ -163,11 +185,17 @@ void traces_add(void *app, struct http_request *request, struct http_reply *repl
 	uint32_t id;
 	int rc;
 
+	if (request->waited) {
+		reply_added(api, request->waiter.id, reply);
+		return;
+	}
 	if (!http_check_query(request, keys, reply) || !read_task(request, &task, reply))
 		return;
 	rc = controller_add(api->controller, &task, &id, &state, &err);
 	if (!rc) {
-		reply_added(id, state, reply);
+		request->waiter.until_start = true;
+		if (!wait_for(api, request, id, ADD_WAIT_NS, reply))
+			reply_added(api, id, reply);
 	} else if (rc == -EBUSY) {
 		http_problem(reply, MHD_HTTP_TOO_MANY_REQUESTS, "wait for a trace to end, or cancel one", "%s",
 		             err.text);
@@ -334,21 +362,6 @@ static bool read_id(const struct http_request *request, uint32_t *ret_id, struct
 	return false;
 }
 
-/* Waits at most once per request; true if the handler must return now. */
-static bool wait_final(const struct api *api, struct http_request *request, uint32_t id, uint32_t seconds,
-                       struct http_reply *reply)
-{
-	if (request->waited || !seconds)
-		return false;
-	request->waited = true;
-	request->waiter.id = id;
-	request->waiter.deadline_ns = vt_now_ns() + seconds * VT_SECOND_NS;
-	/* Once parked, the request may already be on its way again in another thread: only `reply` is touched. */
-	if (controller_wait(api->controller, &request->waiter))
-		reply->parked = true;
-	return reply->parked;
-}
-
 static void get_final(const struct api *api, const struct http_request *request, uint32_t id, bool with_list,
                       struct http_reply *reply)
 {
@@ -374,7 +387,7 @@ void traces_get(void *app, struct http_request *request, struct http_reply *repl
 	if (!http_check_query(request, keys, reply) || !read_query_number(request, "packets", 1, &packets, reply) ||
 	    !read_query_number(request, "wait", API_WAIT_MAX_S, &seconds, reply) || !read_id(request, &id, reply))
 		return;
-	if (wait_final(api, request, id, seconds, reply))
+	if (wait_for(api, request, id, seconds * VT_SECOND_NS, reply))
 		return;
 	/* In this order: a trace leaves the controller only once it is in the store. */
 	if (controller_result(api->controller, id, packets, &result)) {
@@ -416,7 +429,7 @@ void traces_cancel(void *app, struct http_request *request, struct http_reply *r
 	if (!http_check_query(request, keys, reply) || !read_id(request, &id, reply))
 		return;
 	if (!request->waited && !controller_cancel(api->controller, id) &&
-	    wait_final(api, request, id, CANCEL_WAIT_S, reply))
+	    wait_for(api, request, id, CANCEL_WAIT_S * VT_SECOND_NS, reply))
 		return;
 	reply_cancelled(api, request, id, reply);
 }

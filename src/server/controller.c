@@ -282,6 +282,18 @@ int controller_result(struct controller *ctl, uint32_t id, bool with_list, struc
 	return rc;
 }
 
+int controller_state(struct controller *ctl, uint32_t id, enum vt_state *ret_state)
+{
+	struct trace *trace;
+
+	lock(ctl);
+	trace = controller_find(ctl, id);
+	if (trace)
+		*ret_state = trace->shown;
+	unlock(ctl);
+	return trace ? 0 : -ENOENT;
+}
+
 bool controller_wait(struct controller *ctl, struct waiter *waiter)
 {
 	bool parked;

@@ -62,10 +62,14 @@ int controller_cancel(struct controller *ctl, uint32_t id);
  */
 int controller_result(struct controller *ctl, uint32_t id, bool with_list, struct vt_result *result);
 
-/* Someone who waits for a trace to become final. The caller owns it; it is the controller's from park to wake. */
+/* The state of a running trace. -ENOENT: no such trace runs. */
+int controller_state(struct controller *ctl, uint32_t id, enum vt_state *ret_state);
+
+/* Someone who waits for a trace to become final or to begin. The caller owns it; it is the controller's from park to wake. */
 struct waiter {
 	uint32_t id;
 	uint64_t deadline_ns;                /* CLOCK_MONOTONIC */
+	bool until_start;                    /* already enough: all nodes colour */
 	void (*park)(struct waiter *waiter); /* called before controller_wait() returns true */
 	void (*wake)(struct waiter *waiter); /* called once, later, by any thread, with the controller's lock held */
 	struct waiter *prev, *next;          /* the controller's */

@@ -44,7 +44,7 @@ static void note_answers(struct controller *ctl, const struct vt_batch *batch)
 		const struct vt_item *item = &batch->items[i];
 		struct trace *trace;
 
-		if (item->type != VT_ITEM_ARMED && item->type != VT_ITEM_FAILED)
+		if (item->type != VT_ITEM_ARMED && item->type != VT_ITEM_STARTED && item->type != VT_ITEM_FAILED)
 			continue;
 		trace = controller_find(ctl, item->task);
 		if (trace)
@@ -156,14 +156,24 @@ static uint64_t advance_traces(struct controller *ctl, uint64_t now)
 	return due;
 }
 
-/* Wakes those whose deadline has come, or whose trace is `final_id`. */
+static bool waiter_due(struct controller *ctl, const struct waiter *waiter, uint32_t final_id, uint64_t now)
+{
+	const struct trace *trace;
+
+	if (waiter->id == final_id || waiter->deadline_ns <= now)
+		return true;
+	trace = waiter->until_start ? controller_find(ctl, waiter->id) : NULL;
+	return trace && trace_under_way(trace);
+}
+
+/* Wakes those whose deadline has come, or whose trace is `final_id` or has begun as they wish. */
 static uint64_t wake_waiters(struct controller *ctl, uint32_t final_id, uint64_t now)
 {
 	struct waiter *waiter, *next;
 	uint64_t due = UINT64_MAX;
 
 	DL_FOREACH_SAFE (ctl->waiters, waiter, next) {
-		if (waiter->id == final_id || waiter->deadline_ns <= now) {
+		if (waiter_due(ctl, waiter, final_id, now)) {
 			DL_DELETE(ctl->waiters, waiter);
 			waiter->wake(waiter);
 		} else if (waiter->deadline_ns < due) {

@@ -55,11 +55,23 @@ void trace_answered(struct trace *trace, const char *name, enum vt_item_type typ
 			continue;
 		if (type == VT_ITEM_FAILED)
 			node->answer = TRACE_REFUSED;
+		else if (type == VT_ITEM_STARTED)
+			node->answer = node->answer == TRACE_ARMED ? TRACE_STARTED : node->answer;
 		else if (node->answer == TRACE_ASKED)
 			node->answer = TRACE_ARMED;
 		else if (node->answer == TRACE_SILENT || node->answer == TRACE_GONE)
 			node->answer = TRACE_LATE;
 	}
+}
+
+bool trace_under_way(const struct trace *trace)
+{
+	if (trace->life.state != VT_TRACING)
+		return trace->life.state > VT_TRACING;
+	for (unsigned int i = 0; i < trace->n_nodes; i++)
+		if (trace->nodes[i].answer == TRACE_ARMED)
+			return false;
+	return true;
 }
 
 void trace_give_up_silent(struct trace *trace, bool (*connected)(void *arg, const char *name), void *arg)
@@ -84,6 +96,7 @@ static const char *answer_error(enum trace_answer answer)
 		return "answered only after 1 s; what it saw before that is missing";
 	case TRACE_ASKED:
 	case TRACE_ARMED:
+	case TRACE_STARTED:
 	case TRACE_REFUSED:
 		break;
 	}

@@ -17,6 +17,7 @@
 enum trace_answer {
 	TRACE_ASKED = 1, /* ARM was sent */
 	TRACE_ARMED,     /* ARMED came before colouring began */
+	TRACE_STARTED,   /* STARTED came: it colours */
 	TRACE_REFUSED,   /* FAILED came; the analysis knows why */
 	TRACE_SILENT,    /* no answer when colouring began */
 	TRACE_GONE,      /* no answer, and its agent was not connected any more */
@@ -57,8 +58,11 @@ void trace_free(struct trace *trace);
 /* Notes that `name` was sent ARM. -ENOMEM. */
 int trace_asked(struct trace *trace, const char *name);
 
-/* Notes what a node answered (ARMED or FAILED). */
+/* Notes what a node answered (ARMED, STARTED or FAILED). */
 void trace_answered(struct trace *trace, const char *name, enum vt_item_type type);
+
+/* Whether every node that armed has begun to colour, or colouring is over: from now on traffic is traced. */
+bool trace_under_way(const struct trace *trace);
 
 /* Colouring begins, or the trace failed: nodes that have not answered are given up. */
 void trace_give_up_silent(struct trace *trace, bool (*connected)(void *arg, const char *name), void *arg);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Golden cases of the analysis: each folder beside this file has records.jsonl (docs/record-file.md), expected.json and a
- * README line. The result must have every member that expected.json has: objects may have more members, arrays must have the
- * same length, and a string that begins with '~' need only occur in the result's. With several tasks in the file,
- * expected.json is an array with one object a task.
+ * Golden cases of the analysis: each folder beside this file has records.jsonl (docs/record-file.md), expected.json and
+ * a README line. The result must have every member that expected.json has: objects may have more members, arrays must
+ * have the same length, and a string that begins with '~' need only occur in the result's. With several tasks in the
+ * file, expected.json is an array with one object a task.
  *
  * Usage: run_golden FOLDER...   (meson passes the folders; cmocka reports one test a folder)
  */
@@ -40,8 +40,7 @@ static bool fits_object(const json_t *want, const json_t *got, const char *where
 	json_t *value;
 	bool ok = true;
 
-	json_object_foreach((json_t *)want, name, value)
-	{
+	json_object_foreach ((json_t *)want, name, value) {
 		snprintf(inner, sizeof(inner), "%s.%s", where, name);
 		ok &= fits(value, json_object_get(got, name), inner);
 	}
@@ -167,7 +166,7 @@ int main(int argc, char **argv)
 		const char *slash = strrchr(argv[i], '/');
 
 		tests[i - 1] = (struct CMUnitTest){
-			.name = slash ? slash + 1 : argv[i], .test_func = golden, .initial_state = argv[i]};
+		    .name = slash ? slash + 1 : argv[i], .test_func = golden, .initial_state = argv[i]};
 	}
 	failed = _cmocka_run_group_tests("golden", tests, (size_t)argc - 1, NULL, NULL);
 	free(tests);

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/host.h"
 #include "agent/uplink_local.h"
+#include "base/clock.h"
 #include "datapath/fake/fake.h"
 
 #define PATIENCE_NS 5000000000ULL /* far more than anything takes, also on a loaded machine */
@@ -131,10 +131,10 @@ static unsigned int count(const struct fixture *f, enum vt_item_type type)
 
 static const struct seen *await(struct fixture *f, enum vt_item_type type, uint32_t task, unsigned int nth)
 {
-	uint64_t end = agent_now_ns() + PATIENCE_NS;
+	uint64_t end = vt_now_ns() + PATIENCE_NS;
 	const struct seen *seen;
 
-	while (!(seen = find(f, type, task, nth)) && agent_now_ns() < end)
+	while (!(seen = find(f, type, task, nth)) && vt_now_ns() < end)
 		step(f, 100);
 	if (!seen)
 		fail_msg("item %u of type %d for task %u never came", nth, type, task);
@@ -269,9 +269,9 @@ static void test_a_single_record_does_not_wait_for_others(void **state)
 	push(f, UPLINK_ARM, 1);
 	await(f, VT_ITEM_ARMED, 1, 1);
 	emit(f, 1);
-	begin = agent_now_ns();
+	begin = vt_now_ns();
 	await(f, VT_ITEM_RECORD, 0, 1);
-	assert_true(agent_now_ns() - begin < 100000000ULL); /* 2 ms, and what a loaded machine adds */
+	assert_true(vt_now_ns() - begin < 100000000ULL); /* 2 ms, and what a loaded machine adds */
 	fixture_free(f);
 }
 
@@ -435,13 +435,13 @@ static void test_a_task_nobody_disarms_ends_itself(void **state)
 
 	arm.task.trace_time_ms = 1;
 	script(f, 1);
-	begin = agent_now_ns();
+	begin = vt_now_ns();
 	assert_int_equal(uplink_local_push(f->up, &arm), 0);
 	push(f, UPLINK_START, 4);
 	push(f, UPLINK_ARM, 5);
 	assert_int_equal(uplink_local_push(f->up, &down), 0);
 	assert_int_equal(await(f, VT_ITEM_STOPPED, 4, 1)->item.coloured[0], 1);
-	assert_true(agent_now_ns() - begin >= 31000000ULL);
+	assert_true(vt_now_ns() - begin >= 31000000ULL);
 	assert_int_equal(fake_armed(f->dp, NULL), 1); /* task 5 has a minute */
 	assert_int_equal(f->notices[AGENT_DOWN], 1);
 	assert_string_equal(f->text[AGENT_DOWN], "connection refused");
@@ -551,77 +551,12 @@ static void test_a_signal_wakes_the_agent(void **state)
 	uint64_t begin;
 
 	await(f, VT_ITEM_NODE, 0, 1);
-	begin = agent_now_ns();
+	begin = vt_now_ns();
 	assert_int_equal(eventfd_write(fd, 1), 0);
 	step(f, 60000);
-	assert_true(agent_now_ns() - begin < PATIENCE_NS);
+	assert_true(vt_now_ns() - begin < PATIENCE_NS);
 	fixture_free(f);
 	close(fd);
-}
-
-/* The fake keeps the datapath's contract: the cap per direction, the filter, and only coloured packets afterwards. */
-static void test_the_fake_colours_as_the_task_says(void **state)
-{
-	struct fixture *f = fixture_new((struct agent_config){0});
-	struct vt_log other = log_of(50, VT_LOC_IN, VT_REC_COLOURED), back = log_of(60, VT_LOC_IN, VT_REC_COLOURED);
-	struct uplink_command arm = {.op = UPLINK_ARM, .task = task_of(1)};
-	const struct seen *stopped;
-
-	for (uint64_t packet = 1; packet <= 5; packet++)
-		script(f, packet);
-	other.rec.flow.dport = 80;
-	back.rec.flow.sport = 53;
-	back.rec.flow.dport = 4000;
-	assert_int_equal(fake_script(f->dp, &other), 0);
-	assert_int_equal(fake_script(f->dp, &back), 0);
-	arm.task.packet_count = 2;
-	arm.task.bidirectional = true;
-	assert_int_equal(uplink_local_push(f->up, &arm), 0);
-	push(f, UPLINK_START, 1);
-	push(f, UPLINK_STOP, 1);
-	stopped = await(f, VT_ITEM_STOPPED, 1, 1);
-	assert_int_equal(stopped->item.coloured[0], 2);
-	assert_int_equal(stopped->item.coloured[1], 1);
-	assert_int_equal(count(f, VT_ITEM_RECORD), 5); /* in, out, in, out, and the one of the reverse direction */
-	assert_true(find(f, VT_ITEM_RECORD, 0, 5)->item.log.rec.flags & VT_REC_REVERSE);
-	assert_int_equal(find(f, VT_ITEM_RECORD, 0, 5)->item.log.rec.packet_id, 60);
-	fixture_free(f);
-}
-
-static void test_node_names(void **state)
-{
-	char name[VT_NODE_MAX], longest[VT_NODE_MAX + 1];
-	struct vt_err err = {0};
-
-	memset(longest, 'a', sizeof(longest));
-	longest[VT_NODE_MAX] = '\0';
-	assert_int_equal(agent_node_name("h1.rack-2_a", name, &err), 0);
-	assert_string_equal(name, "h1.rack-2_a");
-	assert_int_equal(agent_node_name(longest + 1, name, &err), 0);
-	assert_int_equal(agent_node_name(longest, name, &err), -EINVAL);
-	assert_int_equal(agent_node_name("", name, &err), -EINVAL);
-	assert_int_equal(agent_node_name("a b", name, &err), -EINVAL);
-	assert_int_equal(agent_node_name("a/b", name, &err), -EINVAL);
-	assert_int_equal(agent_node_name(NULL, name, &err), 0);
-	assert_null(strchr(name, '.'));
-}
-
-static void test_mark_masks(void **state)
-{
-	struct vt_err err = {0};
-	uint32_t mask;
-
-	assert_int_equal(agent_mark_mask(NULL, &mask, &err), 0);
-	assert_int_equal(mask, 0);
-	assert_int_equal(agent_mark_mask("0xff000000", &mask, &err), 0);
-	assert_int_equal(mask, 0xff000000);
-	assert_int_equal(agent_mark_mask("f0", &mask, &err), 0);
-	assert_int_equal(mask, 0xf0);
-	assert_int_equal(agent_mark_mask("0", &mask, &err), -EINVAL);
-	assert_int_equal(agent_mark_mask("100000000", &mask, &err), -EINVAL);
-	assert_int_equal(agent_mark_mask("-1", &mask, &err), -EINVAL);
-	assert_int_equal(agent_mark_mask("", &mask, &err), -EINVAL);
-	assert_int_equal(agent_mark_mask("fg", &mask, &err), -EINVAL);
 }
 
 int main(void)
@@ -647,9 +582,6 @@ int main(void)
 	    cmocka_unit_test(test_a_datapath_that_is_gone_ends_the_agent),
 	    cmocka_unit_test(test_shutdown_says_what_was_found),
 	    cmocka_unit_test(test_a_signal_wakes_the_agent),
-	    cmocka_unit_test(test_the_fake_colours_as_the_task_says),
-	    cmocka_unit_test(test_node_names),
-	    cmocka_unit_test(test_mark_masks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,18 +121,23 @@ static void text_is_cleaned(void **state)
 	static const struct {
 		const char *dirty, *clean;
 	} cases[] = {
-		{"plain", "plain"},
-		{"tab\tand\x7f", "tab?and?"},
-		{"gr\xc3\xbc\xc3\x9f" "e", "gr\xc3\xbc\xc3\x9f" "e"},
-		{"\xe2\x82\xac \xf0\x9f\x98\x80", "\xe2\x82\xac \xf0\x9f\x98\x80"},
-		{"\xc3", "?"},
-		{"\xc3(", "?("},
-		{"\xc0\xaf", "??"},             /* overlong */
-		{"\xe0\x80\x80", "???"},        /* overlong */
-		{"\xed\xa0\x80", "???"},        /* a surrogate */
-		{"\xf4\x90\x80\x80", "????"},   /* past U+10FFFF */
-		{"\xf0\x9f\x98", "???"},        /* cut short */
-		{"\xc2\x9b" "2J", "??2J"},      /* CSI as a C1 control */
+	    {"plain", "plain"},
+	    {"tab\tand\x7f", "tab?and?"},
+	    {"gr\xc3\xbc\xc3\x9f"
+	     "e",
+	     "gr\xc3\xbc\xc3\x9f"
+	     "e"},
+	    {"\xe2\x82\xac \xf0\x9f\x98\x80", "\xe2\x82\xac \xf0\x9f\x98\x80"},
+	    {"\xc3", "?"},
+	    {"\xc3(", "?("},
+	    {"\xc0\xaf", "??"},           /* overlong */
+	    {"\xe0\x80\x80", "???"},      /* overlong */
+	    {"\xed\xa0\x80", "???"},      /* a surrogate */
+	    {"\xf4\x90\x80\x80", "????"}, /* past U+10FFFF */
+	    {"\xf0\x9f\x98", "???"},      /* cut short */
+	    {"\xc2\x9b"
+	     "2J",
+	     "??2J"}, /* CSI as a C1 control */
 	};
 	char text[64];
 
@@ -197,16 +202,16 @@ static void buffer_grows_and_fails_for_good(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fail_fills_one_clean_line),
-		cmocka_unit_test(fail_in_puts_a_prefix),
-		cmocka_unit_test(time_is_written_in_utc),
-		cmocka_unit_test(clocks_go_forward),
-		cmocka_unit_test(log_lines_have_time_level_and_one_end),
-		cmocka_unit_test(log_level_is_a_threshold),
-		cmocka_unit_test(text_is_cleaned),
-		cmocka_unit_test(copies_are_cut_and_ended),
-		cmocka_unit_test(buffer_and_reader_agree),
-		cmocka_unit_test(buffer_grows_and_fails_for_good),
+	    cmocka_unit_test(fail_fills_one_clean_line),
+	    cmocka_unit_test(fail_in_puts_a_prefix),
+	    cmocka_unit_test(time_is_written_in_utc),
+	    cmocka_unit_test(clocks_go_forward),
+	    cmocka_unit_test(log_lines_have_time_level_and_one_end),
+	    cmocka_unit_test(log_level_is_a_threshold),
+	    cmocka_unit_test(text_is_cleaned),
+	    cmocka_unit_test(copies_are_cut_and_ended),
+	    cmocka_unit_test(buffer_and_reader_agree),
+	    cmocka_unit_test(buffer_grows_and_fails_for_good),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,17 +18,19 @@
 static const struct {
 	const char *class, *codes;
 } contract[] = {
-	{"security-policy", "policy-nft-rule policy-nft-default policy-iptables policy-bpf policy-port-locked"},
-	{"rate-limit", "limit-qdisc limit-nft-rule"},
-	{"tenant-config", "route-missing route-blackhole route-unreachable route-prohibit forwarding-off rp-filter martian-source "
-			  "neighbour-failed wrong-mac mtu-exceeded ttl-expired port-down port-isolated port-blocked"},
-	{"infrastructure", "fdb-missing vni-unknown vtep-missing vtep-unroutable vtep-neighbour-failed underlay-lost underlay-mtu "
-			   "underlay-filtered"},
-	{"host-resource", "conntrack-full queue-full out-of-memory"},
-	{"endpoint", "no-listener socket-full port-unreachable"},
-	{"malformed", "checksum-bad header-bad"},
-	{"unsupported", "protocol-unsupported"},
-	{"unknown", "vanished-in-node unexplained"},
+    {"security-policy", "policy-nft-rule policy-nft-default policy-iptables policy-bpf policy-port-locked"},
+    {"rate-limit", "limit-qdisc limit-nft-rule"},
+    {"tenant-config",
+     "route-missing route-blackhole route-unreachable route-prohibit forwarding-off rp-filter martian-source "
+     "neighbour-failed wrong-mac mtu-exceeded ttl-expired port-down port-isolated port-blocked"},
+    {"infrastructure",
+     "fdb-missing vni-unknown vtep-missing vtep-unroutable vtep-neighbour-failed underlay-lost underlay-mtu "
+     "underlay-filtered"},
+    {"host-resource", "conntrack-full queue-full out-of-memory"},
+    {"endpoint", "no-listener socket-full port-unreachable"},
+    {"malformed", "checksum-bad header-bad"},
+    {"unsupported", "protocol-unsupported"},
+    {"unknown", "vanished-in-node unexplained"},
 };
 
 static void table_has_the_contracts_codes(void **state)
@@ -54,7 +56,7 @@ static void ids_are_the_codes(void **state)
 		const char *id, *code;
 	} rows[] = {
 #define X(id, name, cause_class, meaning, evidence, next_step) {#id, name},
-		VT_CAUSE_TABLE(X)
+	    VT_CAUSE_TABLE(X)
 #undef X
 	};
 
@@ -97,7 +99,7 @@ static void unknown_causes_are_none(void **state)
 {
 	assert_null(vt_cause_info(VT_CAUSE_NONE));
 	assert_null(vt_cause_info(VT_CAUSE_COUNT));
-	assert_null(vt_cause_info((enum vt_cause)-1));
+	assert_null(vt_cause_info((enum vt_cause) - 1));
 	assert_int_equal(vt_cause_by_code(""), VT_CAUSE_NONE);
 	assert_int_equal(vt_cause_by_code("policy"), VT_CAUSE_NONE);
 	assert_int_equal(vt_cause_by_code("POLICY-NFT-RULE"), VT_CAUSE_NONE);
@@ -109,8 +111,9 @@ static void next_step_names_the_place(void **state)
 	char text[512], small[24], one[1] = {'x'};
 
 	vt_cause_next_step(VT_CAUSE_FDB_MISSING, "h1", "vxlan100", text, sizeof(text));
-	assert_string_equal(text, "On node h1 run `bridge fdb show dev vxlan100`; add the entry with `bridge fdb append MAC dev "
-				  "vxlan100 dst VTEP`, and ask the controller why it did not.");
+	assert_string_equal(
+	    text, "On node h1 run `bridge fdb show dev vxlan100`; add the entry with `bridge fdb append MAC dev "
+	          "vxlan100 dst VTEP`, and ask the controller why it did not.");
 	vt_cause_next_step(VT_CAUSE_FDB_MISSING, "", NULL, text, sizeof(text));
 	assert_memory_equal(text, "On node NODE run `bridge fdb show dev DEVICE`;", 46);
 	vt_cause_next_step(VT_CAUSE_FDB_MISSING, "h1", "vxlan100", small, sizeof(small));
@@ -162,13 +165,13 @@ static void small_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table_has_the_contracts_codes),
-		cmocka_unit_test(ids_are_the_codes),
-		cmocka_unit_test(texts_are_lines),
-		cmocka_unit_test(unknown_causes_are_none),
-		cmocka_unit_test(next_step_names_the_place),
-		cmocka_unit_test(longest_next_step_fits_an_error),
-		cmocka_unit_test(small_names),
+	    cmocka_unit_test(table_has_the_contracts_codes),
+	    cmocka_unit_test(ids_are_the_codes),
+	    cmocka_unit_test(texts_are_lines),
+	    cmocka_unit_test(unknown_causes_are_none),
+	    cmocka_unit_test(next_step_names_the_place),
+	    cmocka_unit_test(longest_next_step_fits_an_error),
+	    cmocka_unit_test(small_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

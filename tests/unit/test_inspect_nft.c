@@ -106,7 +106,6 @@ static void test_rule_ipv6(void **state)
 	                "chain tenant { udp dport { 53, 67 } reject\n };}");
 	arm();
 	log = drop_udp("fd00::1", "fd01::1", 53);
-	puts(log.evidence);
 	assert_int_equal(log.cause, VT_CAUSE_POLICY_NFT_RULE);
 	assert_non_null(strstr(log.evidence, "table ip6 fw chain tenant handle "));
 	assert_non_null(strstr(log.evidence, ": udp dport { 53, 67 } reject"));

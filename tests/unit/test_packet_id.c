@@ -42,7 +42,8 @@ static void finish(struct packet *p)
 
 static struct packet ipv4(uint8_t proto)
 {
-	static const uint8_t header[20] = {0x45, 0, 0, 0, 0x12, 0x34, 0x40, 0, 64, 0, 0xaa, 0xbb, 10, 0, 0, 1, 10, 0, 0, 2};
+	static const uint8_t header[20] = {0x45, 0,    0,  0, 0x12, 0x34, 0x40, 0, 64, 0,
+	                                   0xaa, 0xbb, 10, 0, 0,    1,    10,   0, 0,  2};
 	struct packet p = {0};
 
 	add(&p, header, sizeof(header));
@@ -83,8 +84,8 @@ static void add_icmp(struct packet *p, uint8_t type, const char *payload)
 /* A TCP segment with timestamps (NOP NOP TS) and a payload of `payload` bytes. */
 static struct packet tcp(uint8_t flags, size_t payload)
 {
-	static const uint8_t header[32] = {0x0f, 0xa0, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8, 0x80, 0, 1, 0, 0xcc, 0xdd, 0, 0,
-					   1, 1, 8, 10, 0xa, 0xb, 0xc, 0xd, 0x1a, 0x1b, 0x1c, 0x1d};
+	static const uint8_t header[32] = {0x0f, 0xa0, 0, 80, 1, 2, 3, 4,  5,   6,   7,   8,   0x80, 0,    1,    0,
+	                                   0xcc, 0xdd, 0, 0,  1, 1, 8, 10, 0xa, 0xb, 0xc, 0xd, 0x1a, 0x1b, 0x1c, 0x1d};
 	struct packet p = ipv4(6);
 	uint8_t bytes[64] = "some payload";
 
@@ -188,14 +189,14 @@ static void tcp_options_never_lead_astray(void **state)
 		uint8_t options[12];
 		bool stamped;
 	} cases[] = {
-		{{8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0}, true},
-		{{1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 0}, true},
-		{{0, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 0}, false},  /* behind the end of options */
-		{{2, 0, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}, false},  /* an option of no length */
-		{{5, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}, false},  /* an option of impossible length */
-		{{2, 200, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}, false},
-		{{1, 1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7}, false},  /* reaches past the header */
-		{{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 8}, false},
+	    {{8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0}, true},
+	    {{1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 0}, true},
+	    {{0, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 0}, false}, /* behind the end of options */
+	    {{2, 0, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}, false}, /* an option of no length */
+	    {{5, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}, false}, /* an option of impossible length */
+	    {{2, 200, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}, false},
+	    {{1, 1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7}, false}, /* reaches past the header */
+	    {{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 8}, false},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -291,10 +292,10 @@ static void ipv6_extension_headers_are_passed_over(void **state)
 
 	add_udp(&plain, "payload");
 	assert_flow(&plain, "[2001:db8::1]:4000 > [2001:db8::2]:53 udp");
-	add(&p, "\x3c\0\1\4\0\0\0\0", 8);                         /* hop-by-hop, next: destination options */
-	add(&p, "\x2b\1\1\xc\0\0\0\0\0\0\0\0\0\0\0\0", 16);       /* 16 bytes, next: routing */
-	add(&p, "\x2c\0\0\0\0\0\0\0", 8);                         /* next: fragment */
-	add(&p, "\x11\0\0\1\xde\xad\xbe\xef", 8);                 /* the first fragment, more follow */
+	add(&p, "\x3c\0\1\4\0\0\0\0", 8);                   /* hop-by-hop, next: destination options */
+	add(&p, "\x2b\1\1\xc\0\0\0\0\0\0\0\0\0\0\0\0", 16); /* 16 bytes, next: routing */
+	add(&p, "\x2c\0\0\0\0\0\0\0", 8);                   /* next: fragment */
+	add(&p, "\x11\0\0\1\xde\xad\xbe\xef", 8);           /* the first fragment, more follow */
 	add_udp(&p, "payload");
 	assert_flow(&p, "[2001:db8::1]:4000 > [2001:db8::2]:53 udp");
 	assert_int_equal(id_of(&p), id_of(&plain));
@@ -393,20 +394,20 @@ static void the_hash_is_fixed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(udp_is_length_and_payload),
-		cmocka_unit_test(short_payload_ends_with_the_packet),
-		cmocka_unit_test(icmp_echo_is_sequence_and_payload),
-		cmocka_unit_test(tcp_is_numbers_flags_and_timestamps),
-		cmocka_unit_test(tcp_options_never_lead_astray),
-		cmocka_unit_test(sctp_and_others),
-		cmocka_unit_test(what_hops_change_does_not_count),
-		cmocka_unit_test(what_tells_packets_apart_counts),
-		cmocka_unit_test(ipv6_extension_headers_are_passed_over),
-		cmocka_unit_test(a_fifth_extension_header_ends_the_walk),
-		cmocka_unit_test(later_fragments_have_no_flow),
-		cmocka_unit_test(cut_packets_are_refused),
-		cmocka_unit_test(broken_headers_are_refused),
-		cmocka_unit_test(the_hash_is_fixed),
+	    cmocka_unit_test(udp_is_length_and_payload),
+	    cmocka_unit_test(short_payload_ends_with_the_packet),
+	    cmocka_unit_test(icmp_echo_is_sequence_and_payload),
+	    cmocka_unit_test(tcp_is_numbers_flags_and_timestamps),
+	    cmocka_unit_test(tcp_options_never_lead_astray),
+	    cmocka_unit_test(sctp_and_others),
+	    cmocka_unit_test(what_hops_change_does_not_count),
+	    cmocka_unit_test(what_tells_packets_apart_counts),
+	    cmocka_unit_test(ipv6_extension_headers_are_passed_over),
+	    cmocka_unit_test(a_fifth_extension_header_ends_the_walk),
+	    cmocka_unit_test(later_fragments_have_no_flow),
+	    cmocka_unit_test(cut_packets_are_refused),
+	    cmocka_unit_test(broken_headers_are_refused),
+	    cmocka_unit_test(the_hash_is_fixed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,8 +5,6 @@
  */
 #include "datapath/linux/attach.h"
 
-#include "datapath/linux/expedite.h"
-
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <stdlib.h>
@@ -22,6 +20,7 @@ struct attachment {
 };
 
 struct attach {
+	struct expedite *expedite;
 	struct attach_programs programs;
 	bool clsact;
 	struct attachment *list;
@@ -30,7 +29,8 @@ struct attach {
 	int local_in[2]; /* IPv4, IPv6; -1 */
 };
 
-struct attach *attach_new(const struct attach_programs *programs, const struct devices *devices, bool force_clsact)
+struct attach *attach_new(const struct attach_programs *programs, const struct devices *devices,
+			  struct expedite *expedite, bool force_clsact)
 {
 	struct attach *at = calloc(1, sizeof(*at));
 	const struct device_info *dev;
@@ -39,6 +39,7 @@ struct attach *attach_new(const struct attach_programs *programs, const struct d
 	if (!at)
 		return NULL;
 	at->programs = *programs;
+	at->expedite = expedite;
 	at->clsact = force_clsact;
 	at->local_in[0] = at->local_in[1] = -1;
 	dev = devices_all(devices, &n);
@@ -61,11 +62,10 @@ static void detach(struct attachment *a)
 
 void attach_clear(struct attach *at)
 {
-	struct expedite expedite;
 
 	if (!attach_count(at))
 		return;
-	expedite_begin(&expedite);
+	expedite_begin(at->expedite);
 	for (size_t i = 0; i < at->n; i++)
 		detach(&at->list[i]);
 	at->n = 0;
@@ -76,7 +76,7 @@ void attach_clear(struct attach *at)
 			close(at->local_in[i]);
 		at->local_in[i] = -1;
 	}
-	expedite_end(&expedite);
+	expedite_end(at->expedite);
 }
 
 void attach_free(struct attach *at)
@@ -199,15 +199,14 @@ static void detach_old_devices(struct attach *at)
 
 int attach_sync(struct attach *at, const struct devices *devices, struct vt_err *err)
 {
-	struct expedite expedite;
 	int ret;
 
-	expedite_begin(&expedite);
+	expedite_begin(at->expedite);
 	ret = attach_new_devices(at, devices, err);
 	if (!ret) {
 		detach_old_devices(at);
 		ret = attach_inside(at, devices, err);
 	}
-	expedite_end(&expedite);
+	expedite_end(at->expedite);
 	return ret;
 }

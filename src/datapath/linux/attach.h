@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 
 #include "datapath/linux/devices.h"
+#include "datapath/linux/expedite.h"
 #include "datapath/linux/links.h"
 
 /* The programs that attachments are made of; owned by the driver. */
@@ -19,7 +20,8 @@ struct attach_programs {
 struct attach;
 
 /* force_clsact: use clsact even where tcx is there. Removes what a killed agent may have left in clsact. */
-struct attach *attach_new(const struct attach_programs *programs, const struct devices *devices, bool force_clsact);
+struct attach *attach_new(const struct attach_programs *programs, const struct devices *devices,
+			  struct expedite *expedite, bool force_clsact);
 void attach_free(struct attach *at);
 
 /* Attaches to every leaf, and to kfree_skb; detaches where a device is gone or has another role. */

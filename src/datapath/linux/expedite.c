@@ -1,24 +1,29 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* See expedite.h. A lock on the switch keeps two agents on one kernel from taking each other's 1 for the value to restore. */
+/*
+ * See expedite.h. A lock on the switch keeps two agents on one kernel from taking each other's 1 for the value to restore. The
+ * guard knows by shared memory whether a time is open, so that it costs nothing to begin one.
+ */
 #include "datapath/linux/expedite.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Closes all descriptors from 3 on but two. */
-static void close_others(unsigned int a, unsigned int b)
-{
-	unsigned int low = a < b ? a : b, high = a < b ? b : a;
+#define SWITCH "/sys/kernel/rcu_expedited"
 
-	if (low > 3)
-		syscall(SYS_close_range, 3, low - 1, 0);
-	if (high > low + 1)
-		syscall(SYS_close_range, low + 1, high - 1, 0);
-	syscall(SYS_close_range, high + 1, ~0U, 0);
-}
+struct expedite {
+	int knob;
+	int alive;     /* our end of the pipe by which the guard sees us end */
+	pid_t guard;
+	bool *changed; /* shared with the guard: the switch is at 1 and was at 0 */
+};
 
 static void set(int knob, char value)
 {
@@ -27,51 +32,98 @@ static void set(int knob, char value)
 	(void)ignored;
 }
 
-/* The child: waits until the parent has closed its end of the pipe or is no more. After fork(), so only system calls. */
-static void guard(int knob, int parent)
+/* Runs until the other end of `parent` is closed, that is, until we have ended in whatever way. */
+static _Noreturn void guard_run(int parent, const bool *changed)
 {
 	char byte;
+	int knob;
 
-	/* Nothing else of the parent's may live on in here, least of all BPF links. */
-	close_others(knob, parent);
-	while (read(parent, &byte, 1) > 0)
+	prctl(PR_SET_NAME, "vtrace-guard");
+	signal(SIGINT, SIG_IGN); /* from a terminal they come to us both */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (parent != 0)
+		dup2(parent, 0);
+	syscall(SYS_close_range, 1, ~0U, 0);
+	while (read(0, &byte, 1) > 0)
 		;
-	set(knob, '0');
+	if (__atomic_load_n(changed, __ATOMIC_ACQUIRE)) {
+		knob = open(SWITCH, O_RDWR | O_CLOEXEC);
+		set(knob, '0');
+	}
 	_exit(0);
+}
+
+static bool guard_start(struct expedite *e)
+{
+	int ends[2];
+
+	e->changed = mmap(NULL, sizeof(bool), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (e->changed == MAP_FAILED)
+		return false;
+	if (pipe2(ends, O_CLOEXEC)) {
+		munmap(e->changed, sizeof(bool));
+		return false;
+	}
+	e->guard = fork();
+	if (!e->guard) {
+		close(ends[1]);
+		guard_run(ends[0], e->changed);
+	}
+	close(ends[0]);
+	e->alive = ends[1];
+	return true;
+}
+
+struct expedite *expedite_open(void)
+{
+	struct expedite *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->knob = open(SWITCH, O_RDWR | O_CLOEXEC);
+	if (e->knob < 0) {
+		free(e);
+		return NULL;
+	}
+	if (!guard_start(e)) {
+		close(e->knob);
+		free(e);
+		return NULL;
+	}
+	return e;
+}
+
+void expedite_close(struct expedite *e)
+{
+	if (!e)
+		return;
+	close(e->alive);
+	if (e->guard > 0)
+		waitpid(e->guard, NULL, 0);
+	munmap(e->changed, sizeof(bool));
+	close(e->knob);
+	free(e);
 }
 
 void expedite_begin(struct expedite *e)
 {
-	int ends[2];
 	char value = '1';
 
-	e->knob = open("/sys/kernel/rcu_expedited", O_RDWR | O_CLOEXEC);
-	if (e->knob < 0)
+	if (!e || e->guard < 0 || flock(e->knob, LOCK_EX))
 		return;
-	if (flock(e->knob, LOCK_EX) || pread(e->knob, &value, 1, 0) != 1 || value != '0' || pipe2(ends, O_CLOEXEC)) {
-		close(e->knob);
-		e->knob = -1;
-		return;
-	}
-	e->child = fork();
-	if (!e->child) {
-		close(ends[1]);
-		guard(e->knob, ends[0]);
-	}
-	close(ends[0]);
-	e->alive = ends[1];
-	if (e->child > 0)
-		set(e->knob, '1');
+	if (pread(e->knob, &value, 1, 0) != 1 || value != '0')
+		return; /* the administrator has set it for good */
+	__atomic_store_n(e->changed, true, __ATOMIC_RELEASE);
+	set(e->knob, '1');
 }
 
 void expedite_end(struct expedite *e)
 {
-	if (e->knob < 0)
+	if (!e)
 		return;
-	set(e->knob, '0');
-	close(e->alive);
-	if (e->child > 0)
-		waitpid(e->child, NULL, 0);
-	close(e->knob);
-	e->knob = -1;
+	if (*e->changed)
+		set(e->knob, '0');
+	__atomic_store_n(e->changed, false, __ATOMIC_RELEASE);
+	flock(e->knob, LOCK_UN);
 }

@@ -34,6 +34,7 @@ struct place {
 
 struct linux_datapath {
 	struct datapath base;
+	struct expedite *expedite;
 	struct load *load;
 	struct devices *devices;
 	struct rules *rules;
@@ -191,7 +192,6 @@ static int linux_stop(struct datapath *base, uint32_t task, uint64_t coloured[2]
 	struct linux_datapath *dp = self(base);
 	struct slot *slots = load_slots(dp->load);
 	int place = place_of(dp, task);
-	struct expedite expedite;
 
 	if (place < 0)
 		return vt_fail(err, ENOENT, "task %u is not armed here", task);
@@ -199,9 +199,9 @@ static int linux_stop(struct datapath *base, uint32_t task, uint64_t coloured[2]
 		__atomic_store_n(&slots[2 * place + i].limit, 0, __ATOMIC_RELEASE);
 	/* A program that read the old limit may still be at work: wait for it, so that the counts are final. */
 	if (dp->places[place].started) {
-		expedite_begin(&expedite);
+		expedite_begin(dp->expedite);
 		syscall(SYS_membarrier, MEMBARRIER_GLOBAL, 0, 0);
-		expedite_end(&expedite);
+		expedite_end(dp->expedite);
 	}
 	for (int i = 0; i < 2; i++) {
 		uint64_t used = __atomic_load_n(&slots[2 * place + i].used, __ATOMIC_ACQUIRE);
@@ -362,6 +362,7 @@ static void linux_close(struct datapath *base)
 	rules_free(dp->rules);
 	devices_close(dp->devices);
 	load_close(dp->load);
+	expedite_close(dp->expedite);
 	if (dp->timer >= 0)
 		close(dp->timer);
 	if (dp->epoll >= 0)
@@ -402,6 +403,7 @@ static int open_parts(struct linux_datapath *dp, const struct datapath_config *c
 	dp->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (dp->epoll < 0 || dp->timer < 0)
 		return vt_fail(err, errno, "set up the Linux datapath: %s", strerror(errno));
+	dp->expedite = expedite_open();
 	ret = load_open(&dp->load, mask, err);
 	if (ret)
 		return ret;
@@ -413,7 +415,7 @@ static int open_parts(struct linux_datapath *dp, const struct datapath_config *c
 		return ret;
 	load_programs(dp->load, &programs);
 	dp->rules = rules_new(load_config(dp->load), load_rules_fd(dp->load));
-	dp->attach = attach_new(&programs, dp->devices, config->arg && !strcmp(config->arg, "clsact"));
+	dp->attach = attach_new(&programs, dp->devices, dp->expedite, config->arg && !strcmp(config->arg, "clsact"));
 	dp->translated = translated_new();
 	if (!dp->rules || !dp->attach || !dp->translated)
 		return vt_fail(err, ENOMEM, "set up the Linux datapath: out of memory");

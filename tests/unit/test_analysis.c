@@ -1,0 +1,629 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The analysis over time: what it says before, at and after its deadlines, what makes it careful, its limits, and that
+ * the order in which batches of different nodes arrive changes nothing. What verdict follows from which records is told
+ * by the golden cases (tests/golden).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+
+#include "analysis_feed.h"
+
+struct fixture {
+	struct analysis *a;
+	struct feed_node *h1, *h2, *h3;
+	uint64_t now;
+};
+
+/* Three nodes, task 1 armed on all and started. */
+static struct fixture fixture_with(const struct analysis_config *config)
+{
+	struct fixture f = {.a = analysis_new(config), .now = FEED_START};
+	struct vt_task task = feed_task(1, 100);
+	struct feed_node *nodes[3];
+
+	f.h1 = nodes[0] = feed_node("h1", 1);
+	f.h2 = nodes[1] = feed_node("h2", 2);
+	f.h3 = nodes[2] = feed_node("h3", 3);
+	assert_int_equal(analysis_begin(f.a, &task, f.now), 0);
+	for (int i = 0; i < 3; i++) {
+		say(nodes[i], VT_ITEM_ARMED)->task = 1;
+		assert_int_equal(send(f.a, nodes[i], f.now), 1);
+	}
+	analysis_start(f.a, 1, f.now);
+	return f;
+}
+
+static struct fixture fixture(void)
+{
+	return fixture_with(NULL);
+}
+
+static void fixture_done(struct fixture *f)
+{
+	analysis_free(f->a);
+	free(f->h1);
+	free(f->h2);
+	free(f->h3);
+}
+
+/* Lets time pass in steps of 100 ms in which all nodes but `silent` report progress, as agents do. */
+static void pass(struct fixture *f, uint64_t ns, const struct feed_node *silent)
+{
+	struct feed_node *nodes[] = {f->h1, f->h2, f->h3};
+
+	for (uint64_t end = f->now + ns; f->now < end;) {
+		f->now += 100 * MS;
+		for (int i = 0; i < 3; i++) {
+			if (nodes[i] == silent)
+				continue;
+			progress(nodes[i], 0);
+			send(f->a, nodes[i], f->now);
+		}
+		analysis_advance(f->a, f->now);
+	}
+}
+
+static struct vt_result result_of(const struct analysis *a, uint32_t task)
+{
+	struct vt_result result;
+
+	assert_int_equal(analysis_result(a, task, true, &result), 0);
+	assert_int_equal(result.coloured, result.delivered + result.dropped + result.lost + result.unfinished);
+	return result;
+}
+
+static void assert_packets(const struct fixture *f, uint64_t delivered, uint64_t dropped, uint64_t lost,
+                           uint64_t unfinished)
+{
+	struct vt_result result = result_of(f->a, 1);
+
+	assert_int_equal(result.delivered, delivered);
+	assert_int_equal(result.dropped, dropped);
+	assert_int_equal(result.lost, lost);
+	assert_int_equal(result.unfinished, unfinished);
+	vt_result_done(&result);
+}
+
+static struct analysis_progress progress_of(const struct fixture *f)
+{
+	struct analysis_progress p;
+
+	assert_int_equal(analysis_progress(f->a, 1, &p), 0);
+	return p;
+}
+
+static void test_delivered_settles_at_once(void **state)
+{
+	struct fixture f = fixture();
+	uint64_t next;
+
+	colour(f.h1, 7, 1);
+	leave(f.h1, 1, 7, f.h2);
+	send(f.a, f.h1, f.now);
+	enter(f.h2, 2, 7, f.h1);
+	deliver(f.h2, 2, 7);
+	send(f.a, f.h2, f.now);
+	next = analysis_advance(f.a, f.now);
+	assert_int_equal(next, f.now + 30 * MS);
+	analysis_advance(f.a, next - 1);
+	assert_int_equal(progress_of(&f).unsettled, 1);
+	assert_packets(&f, 0, 0, 0, 1);
+	assert_int_equal(analysis_advance(f.a, next), UINT64_MAX);
+	assert_int_equal(progress_of(&f).settled, 1);
+	assert_packets(&f, 1, 0, 0, 0);
+	fixture_done(&f);
+}
+
+static void test_settled_all_follows_stopped(void **state)
+{
+	struct fixture f = fixture();
+
+	colour(f.h1, 7, 1);
+	drop(f.h1, 1, 7, "a rule");
+	send(f.a, f.h1, f.now);
+	analysis_advance(f.a, f.now += 30 * MS);
+	assert_false(progress_of(&f).settled_all);
+	analysis_stop(f.a, 1, f.now);
+	stopped(f.h1, 1, 1, 0);
+	send(f.a, f.h1, f.now);
+	stopped(f.h2, 1, 0, 0);
+	send(f.a, f.h2, f.now);
+	assert_false(progress_of(&f).settled_all);
+	assert_int_equal(progress_of(&f).stopped, 2);
+	stopped(f.h3, 1, 0, 0);
+	send(f.a, f.h3, f.now);
+	assert_true(progress_of(&f).settled_all);
+	assert_packets(&f, 0, 1, 0, 0);
+	fixture_done(&f);
+}
+
+/* A node says it coloured two, one record has come: the other is awaited until long_buffer is over, unless it is known
+ * lost. */
+static void test_settled_all_waits_for_coloured(void **state)
+{
+	for (int known_lost = 0; known_lost < 2; known_lost++) {
+		struct fixture f = fixture();
+
+		colour(f.h1, 7, 1);
+		drop(f.h1, 1, 7, "a rule");
+		stopped(f.h1, 1, 2, 0);
+		progress(f.h1, (uint64_t)known_lost);
+		send(f.a, f.h1, f.now);
+		stopped(f.h2, 1, 0, 0);
+		send(f.a, f.h2, f.now);
+		stopped(f.h3, 1, 0, 0);
+		send(f.a, f.h3, f.now);
+		analysis_stop(f.a, 1, f.now);
+		analysis_advance(f.a, f.now + 30 * MS);
+		assert_int_equal(progress_of(&f).settled_all, known_lost);
+		assert_int_equal(progress_of(&f).coloured[0], 2);
+		assert_true(analysis_advance(f.a, f.now + 1 * S) <= f.now + 4 * S || known_lost);
+		analysis_advance(f.a, f.now + 4 * S);
+		assert_true(progress_of(&f).settled_all);
+		assert_packets(&f, 0, 1, 0, 1);
+		fixture_done(&f);
+	}
+}
+
+/* Whoever calls at the times that advance() names gets to the end. */
+static void test_next_times_lead_to_the_end(void **state)
+{
+	struct fixture f = fixture();
+	uint64_t next;
+	int calls = 0;
+
+	colour(f.h1, 1, 1); /* silent */
+	colour(f.h1, 2, 1); /* into the underlay */
+	leave(f.h1, 1, 2, f.h2);
+	send(f.a, f.h1, f.now);
+	while ((next = analysis_advance(f.a, f.now)) != UINT64_MAX) {
+		assert_true(next > f.now);
+		assert_true(++calls < 1000);
+		f.now = next;
+	}
+	assert_int_equal(progress_of(&f).unsettled, 0);
+	assert_packets(&f, 0, 0, 0, 2); /* nobody proved anything */
+	fixture_done(&f);
+}
+
+static void gap(struct fixture *f)
+{
+	colour(f->h1, 7, 1);
+	leave(f->h1, 1, 7, f->h2);
+	send(f->a, f->h1, f->now);
+}
+
+static void test_gap_needs_time_and_proof(void **state)
+{
+	struct fixture f = fixture();
+	struct vt_result result;
+
+	gap(&f);
+	pass(&f, 900 * MS, NULL);
+	assert_packets(&f, 0, 0, 0, 1);
+	assert_int_equal(progress_of(&f).unsettled, 1);
+	pass(&f, 300 * MS, NULL);
+	assert_packets(&f, 0, 0, 1, 0);
+	result = result_of(f.a, 1);
+	assert_string_equal(result.causes[0].node, "h1");
+	assert_int_equal(result.causes[0].code, VT_CAUSE_UNDERLAY_LOST);
+	vt_result_done(&result);
+	fixture_done(&f);
+}
+
+static void test_gap_without_proof_is_unfinished(void **state)
+{
+	for (int far_side = 0; far_side < 2; far_side++) {
+		struct fixture f = fixture();
+
+		gap(&f);
+		pass(&f, 6 * S, far_side ? f.h2 : f.h1);
+		assert_int_equal(progress_of(&f).unsettled, 0);
+		assert_packets(&f, 0, 0, 0, 1);
+		fixture_done(&f);
+	}
+}
+
+/* A node's upload stalls, then its backlog comes at once: the progress in it was made before the packet got there. */
+static void test_backlog_proves_nothing(void **state)
+{
+	struct fixture f = fixture();
+
+	pass(&f, 200 * MS, NULL);
+	gap(&f);
+	pass(&f, 2 * S, f.h2);
+	progress(f.h2, 0);
+	send(f.a, f.h2, f.now);
+	progress(f.h2, 0);
+	send(f.a, f.h2, f.now += MS);
+	analysis_advance(f.a, f.now += 100 * MS);
+	assert_packets(&f, 0, 0, 0, 1);
+	enter(f.h2, 2, 7, f.h1);
+	deliver(f.h2, 2, 7);
+	send(f.a, f.h2, f.now);
+	analysis_advance(f.a, f.now += 30 * MS);
+	assert_packets(&f, 1, 0, 0, 0);
+	fixture_done(&f);
+}
+
+static void test_record_reopens(void **state)
+{
+	struct fixture f = fixture();
+	struct vt_result result;
+
+	colour(f.h1, 7, 1);
+	leave(f.h1, 1, 7, f.h3);
+	drop(f.h1, 1, 7, "a rule");
+	send(f.a, f.h1, f.now);
+	pass(&f, 1200 * MS, NULL);
+	assert_packets(&f, 0, 1, 0, 0);
+	enter(f.h3, 2, 7, f.h1);
+	deliver(f.h3, 2, 7);
+	send(f.a, f.h3, f.now);
+	assert_packets(&f, 0, 0, 0, 1);
+	analysis_advance(f.a, f.now += 30 * MS);
+	assert_packets(&f, 1, 0, 0, 0);
+	result = result_of(f.a, 1);
+	assert_int_equal(result.n_causes, 0);
+	assert_int_equal(result.n_paths, 1);
+	assert_int_equal(result.list[0].path, 0);
+	vt_result_done(&result);
+	fixture_done(&f);
+}
+
+/* An incident long before a packet does not weaken what is said about it. */
+static void test_old_incident_is_forgotten(void **state)
+{
+	struct fixture f = fixture();
+
+	progress(f.h2, 3);
+	send(f.a, f.h2, f.now);
+	for (int i = 0; i < 45; i++) { /* 4.5 s */
+		f.now += 100 * MS;
+		progress(f.h2, 3);
+		send(f.a, f.h2, f.now);
+	}
+	gap(&f);
+	for (int i = 0; i < 13; i++) {
+		f.now += 100 * MS;
+		progress(f.h1, 0);
+		send(f.a, f.h1, f.now);
+		progress(f.h2, 3);
+		send(f.a, f.h2, f.now);
+		analysis_advance(f.a, f.now);
+	}
+	assert_packets(&f, 0, 0, 1, 0);
+	fixture_done(&f);
+}
+
+static void test_reconnect_heals(void **state)
+{
+	for (int skip = 0; skip < 2; skip++) {
+		struct fixture f = fixture();
+
+		gap(&f);
+		analysis_node_down(f.a, "h2", f.now);
+		f.h2->batch.number += (uint64_t)skip;
+		f.now += 10 * MS;
+		progress(f.h2, 0);
+		send(f.a, f.h2, f.now);
+		pass(&f, 1500 * MS, NULL);
+		assert_packets(&f, 0, 0, !skip, skip);
+		fixture_done(&f);
+	}
+}
+
+static void test_shared_address_is_nobodys(void **state)
+{
+	struct fixture f = fixture();
+	struct vt_item *item = say(f.h3, VT_ITEM_NODE);
+
+	item->node.n_addrs = 2;
+	feed_addr(item->node.addrs[0], 2); /* as h2 */
+	feed_addr(item->node.addrs[1], 2);
+	send(f.a, f.h3, f.now);
+	gap(&f);
+	pass(&f, 2 * S, NULL);
+	assert_packets(&f, 0, 0, 0, 1);
+	item = say(f.h3, VT_ITEM_NODE); /* and gives it back */
+	item->node.n_addrs = 0;
+	send(f.a, f.h3, f.now);
+	colour(f.h1, 8, 1);
+	leave(f.h1, 1, 8, f.h2);
+	send(f.a, f.h1, f.now);
+	pass(&f, 2 * S, NULL);
+	assert_packets(&f, 0, 0, 1, 1);
+	fixture_done(&f);
+}
+
+static void test_duplicates_and_counters(void **state)
+{
+	struct fixture f = fixture();
+	struct analysis_stats stats;
+
+	colour(f.h1, 7, 1);
+	deliver(f.h1, 1, 7);
+	f.h1->batch.number++;
+	f.h1->batch.items = f.h1->items;
+	assert_int_equal(analysis_batch(f.a, &f.h1->batch, f.now), 1);
+	assert_int_equal(analysis_batch(f.a, &f.h1->batch, f.now), 0);
+	f.h1->batch.n_items = 0;
+	deliver(f.h2, 2, 99); /* nobody's */
+	send(f.a, f.h2, f.now);
+	analysis_advance(f.a, f.now + 4 * S);
+	analysis_stats(f.a, &stats);
+	assert_int_equal(stats.batches, 5);
+	assert_int_equal(stats.duplicate_batches, 1);
+	assert_int_equal(stats.records, 3);
+	assert_int_equal(stats.orphans, 1);
+	assert_int_equal(stats.missing, 0);
+	assert_int_equal(stats.packets, 1);
+	assert_int_equal(stats.nodes, 3);
+	analysis_end(f.a, 1);
+	analysis_stats(f.a, &stats);
+	assert_int_equal(stats.packets, 0);
+	fixture_done(&f);
+}
+
+static void test_errors(void **state)
+{
+	struct fixture f = fixture();
+	struct vt_task task = feed_task(1, 1);
+	struct analysis_progress p;
+	struct vt_result result;
+
+	assert_int_equal(analysis_begin(f.a, &task, f.now), -EEXIST);
+	assert_int_equal(analysis_progress(f.a, 2, &p), -ENOENT);
+	assert_int_equal(analysis_result(f.a, 2, false, &result), -ENOENT);
+	for (task.id = 2; task.id <= 1024; task.id++)
+		assert_int_equal(analysis_begin(f.a, &task, f.now), 0);
+	assert_int_equal(analysis_begin(f.a, &task, f.now), -ENOSPC);
+	analysis_end(f.a, 17);
+	analysis_end(f.a, 17);
+	assert_int_equal(analysis_begin(f.a, &task, f.now), 0);
+	fixture_done(&f);
+}
+
+/* Past max_records: counted as missing, the node is incomplete, and a gap behind it is no loss. */
+static void test_record_limit(void **state)
+{
+	struct analysis_config config = {.max_records = 2};
+	struct fixture f = fixture_with(&config);
+	struct analysis_stats stats;
+	struct vt_result result;
+
+	gap(&f);
+	enter(f.h2, 2, 7, f.h1);
+	send(f.a, f.h2, f.now);
+	analysis_stats(f.a, &stats);
+	assert_int_equal(stats.missing, 1);
+	pass(&f, 2 * S, NULL);
+	assert_packets(&f, 0, 0, 0, 1);
+	result = result_of(f.a, 1);
+	assert_int_equal(result.missing, 1);
+	vt_result_done(&result);
+	fixture_done(&f);
+}
+
+static void test_packet_and_node_limits(void **state)
+{
+	struct analysis_config config = {.max_packets = 2, .max_nodes = 3};
+	struct fixture f = fixture_with(&config);
+	struct feed_node *h4 = feed_node("h4", 4);
+	struct vt_result result;
+
+	for (uint64_t id = 1; id <= 3; id++) {
+		colour(f.h1, id, 1);
+		deliver(f.h1, 1, id);
+	}
+	send(f.a, f.h1, f.now);
+	colour(h4, 9, 1);
+	assert_int_equal(send(f.a, h4, f.now), 1);
+	analysis_advance(f.a, f.now + 30 * MS);
+	result = result_of(f.a, 1);
+	assert_int_equal(result.coloured, 3);
+	assert_int_equal(result.delivered, 2);
+	assert_int_equal(result.unfinished, 1);
+	assert_true(result.missing >= 1);
+	vt_result_done(&result);
+	free(h4);
+	fixture_done(&f);
+}
+
+static void test_many_causes_are_joined(void **state)
+{
+	struct fixture f = fixture();
+	uint64_t packets = 0, listed = 0;
+	struct vt_result result;
+
+	for (uint64_t id = 1; id <= 200; id++) {
+		struct vt_log *log;
+
+		colour(f.h1, id, 1);
+		log = drop(f.h1, 1, id, "");
+		snprintf(log->evidence, sizeof(log->evidence), "rule %u", (unsigned int)id);
+		if (id > 100) /* also of different kinds, not only with different words */
+			snprintf(log->site, sizeof(log->site), "site+%u", (unsigned int)id);
+	}
+	send(f.a, f.h1, f.now);
+	analysis_advance(f.a, f.now + 30 * MS);
+	result = result_of(f.a, 1);
+	assert_int_equal(result.dropped, 200);
+	assert_true(result.n_causes > 16 && result.n_causes <= 32);
+	for (unsigned int i = 0; i < result.n_causes; i++) {
+		packets += result.causes[i].packets;
+		assert_true(!i || result.causes[i].packets <= result.causes[i - 1].packets);
+	}
+	assert_int_equal(packets, 200);
+	for (unsigned int i = 0; i < result.n_paths; i++)
+		listed += result.paths[i].packets;
+	assert_int_equal(listed, 200);
+	vt_result_done(&result);
+	fixture_done(&f);
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* What happens to packet `id`: a function of the id alone, so that the truth is known whatever the order. */
+static void play(struct fixture *f, uint64_t id)
+{
+	colour(f->h1, id, 1);
+	if (id % 7 == 0) {
+		drop(f->h1, 1, id, "rule a");
+		return;
+	}
+	leave(f->h1, 1, id, f->h2);
+	if (id % 5 == 0)
+		return; /* the underlay took it */
+	enter(f->h2, 2, id, f->h1);
+	if (id % 3 == 0)
+		return; /* vanished in h2 */
+	leave(f->h2, 2, id, f->h3);
+	enter(f->h3, 3, id, f->h2);
+	if (id % 2)
+		drop(f->h3, 3, id, "rule b");
+	else
+		deliver(f->h3, 3, id);
+}
+
+/* Nodes send when they like; the result does not depend on it. */
+static void test_order_of_arrival_is_nothing(void **state)
+{
+	for (uint64_t round = 1; round <= 50; round++) {
+		uint64_t seed = round * 0x9e3779b97f4a7c15ULL, want[4] = {0};
+		struct fixture f = fixture();
+		struct vt_result result;
+
+		for (uint64_t id = 1; id <= 120; id++) {
+			struct feed_node *nodes[] = {f.h1, f.h2, f.h3};
+
+			play(&f, id);
+			want[id % 7 == 0 ? 1 : id % 5 == 0 || id % 3 == 0 ? 2 : id % 2 ? 1 : 0]++;
+			if (next_random(&seed) % 3 == 0)
+				send(f.a, nodes[next_random(&seed) % 3], f.now);
+			f.now += next_random(&seed) % 8 * MS;
+			analysis_advance(f.a, f.now);
+		}
+		pass(&f, 6 * S, NULL);
+		assert_packets(&f, want[0], want[1], want[2], 0);
+		result = result_of(f.a, 1);
+		assert_int_equal(result.n_causes, 4);
+		assert_int_equal(result.ambiguous, 0);
+		vt_result_done(&result);
+		fixture_done(&f);
+	}
+}
+
+/* Any record at all from a sane wire: nothing breaks, and the sums hold. */
+static void test_nonsense(void **state)
+{
+	for (uint64_t round = 1; round <= 60; round++) {
+		uint64_t seed = round * 0xd1342543de82ef95ULL;
+		struct fixture f = fixture();
+		struct vt_result result;
+		uint64_t coloured = 0;
+
+		for (int i = 0; i < 600; i++) {
+			struct feed_node *nodes[] = {f.h1, f.h2, f.h3};
+			struct feed_node *node = nodes[next_random(&seed) % 3];
+			struct vt_record *rec = record(
+			    node, (enum vt_loc)(next_random(&seed) % 3 + 1), (unsigned int)(next_random(&seed) % 17),
+			    next_random(&seed) % 12 + 1, next_random(&seed) % 2 ? "eth0" : "vm1");
+
+			rec->flags = (__u16)(next_random(&seed) & 0x1ff);
+			rec->flags &= next_random(&seed) % 4 ? (__u16)~VT_REC_COLOURED : 0xffff;
+			rec->task = (rec->flags & VT_REC_COLOURED) ? 1 : 0;
+			rec->flow.sport = (__u16)(next_random(&seed) % 3);
+			rec->vni = (__u32)(next_random(&seed) % 2);
+			rec->tcp_seq = (__u32)(next_random(&seed) % 8) * 500;
+			rec->payload = (__u32)(next_random(&seed) % 4) * 500;
+			rec->segments = (__u16)(next_random(&seed) % 3);
+			rec->time_ns = next_random(&seed) % 50;
+			feed_addr(rec->outer_src, (uint8_t)(next_random(&seed) % 4 + 1));
+			feed_addr(rec->outer_dst, (uint8_t)(next_random(&seed) % 4 + 1));
+			coloured += rec->task && rec->hop >= 1 && rec->hop <= VT_HOP_MAX;
+			if (next_random(&seed) % 8 == 0) {
+				node->batch.number += next_random(&seed) % 20 == 0;
+				send(f.a, node, f.now);
+				f.now += next_random(&seed) % 200 * MS;
+				analysis_advance(f.a, f.now);
+			}
+		}
+		pass(&f, 12 * S, NULL);
+		assert_int_equal(progress_of(&f).unsettled, 0);
+		result = result_of(f.a, 1);
+		assert_true(result.coloured >= coloured);
+		vt_result_done(&result);
+		fixture_done(&f);
+	}
+}
+
+/* Thousands of packets with one id (IPv6 datagrams with one payload): still one at a time, and in bearable time. */
+static void test_one_id_for_all(void **state)
+{
+	const uint64_t n = 3000;
+	struct fixture f = fixture();
+	struct vt_result result;
+
+	for (uint64_t i = 0; i < n; i++) {
+		colour(f.h1, 7, 1);
+		leave(f.h1, 1, 7, f.h2);
+		enter(f.h2, 2, 7, f.h1);
+		if (i % 3)
+			deliver(f.h2, 2, 7);
+		else
+			drop(f.h2, 2, 7, "rule");
+		if (i % 200 == 199) {
+			send(f.a, f.h1, f.now);
+			send(f.a, f.h2, f.now);
+			analysis_advance(f.a, f.now += 10 * MS);
+		}
+	}
+	analysis_advance(f.a, f.now + 50 * MS);
+	result = result_of(f.a, 1);
+	assert_int_equal(result.delivered, n - n / 3);
+	assert_int_equal(result.dropped, n / 3);
+	assert_int_equal(result.ambiguous, n);
+	assert_int_equal(result.received, 4 * n);
+	assert_false(result.causes[0].proven);
+	vt_result_done(&result);
+	fixture_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_delivered_settles_at_once),
+	    cmocka_unit_test(test_settled_all_follows_stopped),
+	    cmocka_unit_test(test_settled_all_waits_for_coloured),
+	    cmocka_unit_test(test_next_times_lead_to_the_end),
+	    cmocka_unit_test(test_gap_needs_time_and_proof),
+	    cmocka_unit_test(test_gap_without_proof_is_unfinished),
+	    cmocka_unit_test(test_backlog_proves_nothing),
+	    cmocka_unit_test(test_record_reopens),
+	    cmocka_unit_test(test_old_incident_is_forgotten),
+	    cmocka_unit_test(test_reconnect_heals),
+	    cmocka_unit_test(test_shared_address_is_nobodys),
+	    cmocka_unit_test(test_duplicates_and_counters),
+	    cmocka_unit_test(test_errors),
+	    cmocka_unit_test(test_record_limit),
+	    cmocka_unit_test(test_packet_and_node_limits),
+	    cmocka_unit_test(test_many_causes_are_joined),
+	    cmocka_unit_test(test_order_of_arrival_is_nothing),
+	    cmocka_unit_test(test_nonsense),
+	    cmocka_unit_test(test_one_id_for_all),
+	};
+
+	return cmocka_run_group_tests_name("analysis", tests, NULL, NULL);
+}
