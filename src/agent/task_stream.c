@@ -32,7 +32,7 @@ static int stream_arm(struct task_stream *stream, const json_t *json, struct vt_
 {
 	struct uplink_command command = {.op = UPLINK_ARM};
 	struct vt_err why = {0};
-	uint32_t id;
+	uint32_t id = 0;
 	int ret = stream_id(json, &id, err);
 
 	if (ret < 0)

@@ -9,7 +9,6 @@
  * and each primitive means what it means to tcpdump. Every error names a piece of the text and its column, and says
  * what to write instead. The parser remembers which primitive set what, so that a contradiction can name both sides.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -18,6 +17,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/filter_address.h"
 #include "core/filter_words.h"
 #include "core/task.h"
 
@@ -152,46 +152,6 @@ static int take_number(struct parser *p, const char *what, uint32_t max, uint32_
 	return 0;
 }
 
-struct address {
-	uint8_t bytes[16];  /* IPv4-mapped */
-	uint8_t family;     /* 4 or 6 */
-	unsigned int given; /* bits that were written: 8 to 32 for IPv4, 128 for IPv6 */
-};
-
-static void map_ipv4(const struct in_addr *v4, uint8_t bytes[16])
-{
-	memset(bytes, 0, 10);
-	memset(bytes + 10, 0xff, 2);
-	memcpy(bytes + 12, v4, 4);
-}
-
-/* Reads an address; with `shorten`, "10" and "10.1" stand for 10.0.0.0 and 10.1.0.0, as in tcpdump. */
-static bool address_parse(const char *text, bool shorten, struct address *ret)
-{
-	char full[INET6_ADDRSTRLEN + 8];
-	struct in6_addr v6;
-	struct in_addr v4;
-	unsigned int dots = 0;
-
-	if (inet_pton(AF_INET6, text, &v6) == 1) {
-		*ret = (struct address){.family = 6, .given = 128};
-		memcpy(ret->bytes, &v6, 16);
-		return true;
-	}
-	vt_text_copy(full, INET6_ADDRSTRLEN, text);
-	for (const char *s = full; *s; s++)
-		dots += *s == '.';
-	ret->given = 8 * (dots + 1);
-	if (shorten)
-		for (; dots < 3; dots++)
-			strcat(full, ".0");
-	if (inet_pton(AF_INET, full, &v4) != 1)
-		return false;
-	ret->family = 4;
-	map_ipv4(&v4, ret->bytes);
-	return true;
-}
-
 static int set_family(struct parser *p, uint8_t family)
 {
 	struct vt_filter *f = p->filter;
@@ -244,7 +204,7 @@ static int set_port(struct parser *p, bool dst, uint16_t port)
 	return 0;
 }
 
-static int set_address(struct parser *p, bool dst, const struct address *addr, unsigned int length)
+static int set_address(struct parser *p, bool dst, const struct filter_address *addr, unsigned int length)
 {
 	struct vt_filter *f = p->filter;
 	uint32_t field = dst ? VT_FILTER_DST : VT_FILTER_SRC;
@@ -277,7 +237,7 @@ static int set_vni(struct parser *p, uint32_t vni)
 }
 
 /* An IPv4 address written as IPv6 (::ffff:10.0.0.1) never is on the wire as such. */
-static int check_mapped(struct parser *p, const struct address *addr)
+static int check_mapped(struct parser *p, const struct filter_address *addr)
 {
 	if (addr->family == 6 && vt_addr_is_ipv4(addr->bytes))
 		return fail_at(p, &p->word, "is an IPv4 address in IPv6 form: write %u.%u.%u.%u", addr->bytes[12],
@@ -287,7 +247,7 @@ static int check_mapped(struct parser *p, const struct address *addr)
 
 static int parse_host(struct parser *p, bool dst)
 {
-	struct address addr;
+	struct filter_address addr;
 	char text[INET6_ADDRSTRLEN + 8];
 	int ret;
 
@@ -296,7 +256,7 @@ static int parse_host(struct parser *p, bool dst)
 	if (memchr(p->word.at, '/', p->word.len))
 		return fail_at(p, &p->word, "is a network: write \"%s net\" in front of it", dst ? "dst" : "src");
 	vt_text_copy(text, p->word.len < sizeof(text) ? p->word.len + 1 : sizeof(text), p->word.at);
-	if (p->word.len >= sizeof(text) || !address_parse(text, false, &addr))
+	if (p->word.len >= sizeof(text) || !filter_address_parse(text, false, &addr))
 		return fail_at(p, &p->word, "is not an IPv4 or IPv6 address (names are not looked up)");
 	ret = check_mapped(p, &addr);
 	if (ret)
@@ -305,34 +265,8 @@ static int parse_host(struct parser *p, bool dst)
 	return set_address(p, dst, &addr, 128);
 }
 
-/* Reads the digits behind the slash; -1 if they are no prefix length of `family`. */
-static int prefix_length(const char *digits, uint8_t family)
-{
-	unsigned int max = family == 4 ? 32 : 128, value = 0;
-
-	if (!*digits || strlen(digits) > 3 || strspn(digits, "0123456789") != strlen(digits))
-		return -1;
-	for (; *digits; digits++)
-		value = value * 10 + (unsigned int)(*digits - '0');
-	return value <= max ? (int)value : -1;
-}
-
-/* Clears the bits behind `length` (of 128); returns whether any of them was set. */
-static bool clear_host_bits(uint8_t bytes[16], unsigned int length)
-{
-	bool any = false;
-
-	for (unsigned int bit = length; bit < 128; bit++) {
-		uint8_t mask = (uint8_t)(0x80 >> (bit % 8));
-
-		any = any || (bytes[bit / 8] & mask);
-		bytes[bit / 8] &= (uint8_t)~mask;
-	}
-	return any;
-}
-
 /* "10.0.0.0/8" as address and length in bits of the mapped address; fails with the word's place. */
-static int take_prefix(struct parser *p, struct address *addr, unsigned int *ret_length)
+static int take_prefix(struct parser *p, struct filter_address *addr, unsigned int *ret_length)
 {
 	char text[INET6_ADDRSTRLEN + 8], right[INET6_ADDRSTRLEN];
 	char *slash;
@@ -342,23 +276,25 @@ static int take_prefix(struct parser *p, struct address *addr, unsigned int *ret
 	slash = strchr(text, '/');
 	if (slash)
 		*slash = '\0';
-	if (p->word.len >= sizeof(text) || !address_parse(text, true, addr))
+	if (p->word.len >= sizeof(text) || !filter_address_parse(text, true, addr))
 		return fail_at(p, &p->word, "is not an IPv4 or IPv6 network (as in 10.0.0.0/8 or 2001:db8::/32)");
-	length = slash ? prefix_length(slash + 1, addr->family) : (int)addr->given;
+	length = slash ? filter_prefix_length(slash + 1, addr->family) : (int)addr->given;
 	if (length < 0)
 		return fail_at(p, &p->word, "has a wrong prefix length: it is 0 to %d here",
 		               addr->family == 4 ? 32 : 128);
 	*ret_length = (unsigned int)length + (addr->family == 4 ? 96 : 0);
-	if (clear_host_bits(addr->bytes, *ret_length)) {
+	if (*ret_length >= 96 && addr->family == 6 && vt_addr_is_ipv4(addr->bytes))
+		return check_mapped(p, addr);
+	if (filter_clear_host_bits(addr->bytes, *ret_length)) {
 		vt_addr_format(addr->bytes, right, sizeof(right));
 		return fail_at(p, &p->word, "has bits set behind its prefix: write %s/%d", right, length);
 	}
-	return addr->family == 6 && *ret_length >= 96 ? check_mapped(p, addr) : 0;
+	return 0;
 }
 
 static int parse_net(struct parser *p, bool dst)
 {
-	struct address addr = {0};
+	struct filter_address addr = {0};
 	unsigned int length = 0;
 	int ret;
 

@@ -25,6 +25,7 @@ struct transport {
 	size_t len;
 	__u8 proto;
 	__be16 ip_id;
+	__u16 offset; /* of a later fragment, in units of 8 bytes; 0: not one */
 };
 
 static __u16 read_be16(const __u8 *at)
@@ -45,8 +46,7 @@ static int read_ipv4(const __u8 *ip, size_t len, struct vt_flow *flow, struct tr
 
 	if (header < 20 || total < header || len < header)
 		return -EBADMSG;
-	if (read_be16(ip + 6) & 0x1fff)
-		return -ENODATA;
+	ret->offset = read_be16(ip + 6) & 0x1fff;
 	flow->family = 4;
 	copy_ipv4(ip + 12, flow->src);
 	copy_ipv4(ip + 16, flow->dst);
@@ -66,6 +66,7 @@ static bool is_extension(__u8 proto)
 static int read_ipv6(const __u8 *ip, size_t len, struct vt_flow *flow, struct transport *ret)
 {
 	size_t at = 40, end = 40 + (size_t)read_be16(ip + 4);
+	__u16 offset = 0;
 	__u8 proto = ip[6];
 
 	if (len < end)
@@ -73,8 +74,8 @@ static int read_ipv6(const __u8 *ip, size_t len, struct vt_flow *flow, struct tr
 	for (int i = 0; i < VT_ID_EXT_HEADERS && is_extension(proto) && at + 8 <= end; i++) {
 		const __u8 *header = ip + at;
 
-		if (proto == IPPROTO_FRAGMENT && (read_be16(header + 2) & 0xfff8))
-			return -ENODATA;
+		if (proto == IPPROTO_FRAGMENT)
+			offset = read_be16(header + 2) >> 3;
 		at += proto == IPPROTO_FRAGMENT ? 8 : (header[1] + 1u) * 8;
 		proto = header[0];
 	}
@@ -83,7 +84,7 @@ static int read_ipv6(const __u8 *ip, size_t len, struct vt_flow *flow, struct tr
 	flow->family = 6;
 	memcpy(flow->src, ip + 8, 16);
 	memcpy(flow->dst, ip + 24, 16);
-	*ret = (struct transport){.at = ip + at, .len = end - at, .proto = proto};
+	*ret = (struct transport){.at = ip + at, .len = end - at, .proto = proto, .offset = offset};
 	return 0;
 }
 
@@ -151,12 +152,17 @@ static size_t header_size(__u8 proto)
 
 static int read_transport(const struct transport *t, struct vt_flow *flow, struct vt_id_input *input)
 {
-	size_t header = header_size(t->proto);
+	size_t header = t->offset ? 0 : header_size(t->proto);
 
 	if (t->len < header)
 		return -EBADMSG;
 	input->proto = flow->proto = t->proto;
 	input->ip_id = t->ip_id;
+	if (t->offset) {
+		input->length = t->offset;
+		read_payload(t, 0, input);
+		return 0;
+	}
 	switch (t->proto) {
 	case IPPROTO_TCP:
 		read_ports(t, flow);

@@ -7,7 +7,8 @@
  *
  * "Behind the header" below is behind the 8 bytes of UDP and ICMP, behind the 12 bytes of SCTP's common header (NAT
  * rewrites its ports and so its checksum), and behind the IP header for a protocol without a name here. IPv6
- * hop-by-hop, routing, destination and fragment headers, at most VT_ID_EXT_HEADERS of them, are passed over.
+ * hop-by-hop, routing, destination and fragment headers, at most VT_ID_EXT_HEADERS of them, are passed over. A later
+ * fragment has no such header: it has its offset and its first bytes, and its flow has no ports.
  */
 #ifndef VT_CORE_PACKET_ID_H
 #define VT_CORE_PACKET_ID_H
@@ -21,7 +22,7 @@ struct vt_id_input {
 	__u8 proto;
 	__u8 tcp_flags; /* TCP: SYN and RST bits only; receive offload changes PSH and FIN */
 	__u16 ip_id;    /* IPv4 identification, network order; 0 for IPv6 */
-	__u16 length; /* UDP: the UDP header's length; others: 0, since a VFD that reassembles changes the IP length */
+	__u16 length; /* UDP: its header's length; a later fragment: its offset / 8; others: 0, as VFDs may reassemble */
 	__u16 icmp_seq; /* ICMP echo: sequence, network order */
 	union {
 		__u8 payload[VT_ID_PAYLOAD]; /* UDP, ICMP, others: first bytes behind the header, then 0 */
@@ -55,8 +56,7 @@ static inline __attribute__((always_inline)) __u64 vt_packet_id(const struct vt_
 #ifndef __VMLINUX_H__
 /*
  * The same in user space, for a packet from its IP header on: its flow and its id. -EBADMSG if it is not IP or is cut
- * short before its transport header; -ENODATA for a fragment that is not the first, which has neither. The BPF programs
- * must come to the same flow and id.
+ * short before its transport header. The BPF programs must come to the same flow and id.
  */
 int vt_packet_id_of(const __u8 *ip, size_t len, struct vt_flow *flow, __u64 *ret_id);
 #endif

@@ -285,7 +285,7 @@ static struct MHD_Daemon *start(struct http *http)
 	};
 	struct MHD_OptionItem no_tls[] = {{MHD_OPTION_END, 0, NULL}};
 	unsigned int flags =
-	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (config->tls_cert ? MHD_USE_TLS : 0);
+	    MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (config->tls_cert ? MHD_USE_TLS : 0);
 
 	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY,
 	                        config->tls_cert ? tls : no_tls, MHD_OPTION_LISTEN_SOCKET, config->fd,

@@ -172,7 +172,7 @@ static void check_against_reference(struct bytes *b, uint8_t proto)
 	assert_int_equal(last.loc, VT_LOC_IN);
 	assert_int_equal(last.hop, 1);
 	assert_int_equal(last.task, 100);
-	assert_int_equal(last.flags & ~VT_REC_FRAG, VT_REC_COLOURED);
+	assert_int_equal(last.flags & ~(VT_REC_FRAG | VT_REC_LATER_FRAG), VT_REC_COLOURED);
 	assert_int_equal(last.length, before.len - ETH);
 	assert_int_equal(b->len, before.len);
 	assert_memory_equal(b->data, before.data, b->len);
@@ -243,11 +243,15 @@ static void test_extension_headers_and_fragments(void **state)
 	check_against_reference(&b, IPPROTO_UDP);
 	assert_true(last.flags & VT_REC_FRAG);
 
-	add_task("udp", 0, 10);
 	b.len = 0;
 	put_eth(&b, 0x0800);
-	put_ipv4(&b, IPPROTO_UDP, 0, 48, 0x2000 | 185); /* a later one: its first speaks for it */
+	put_ipv4(&b, IPPROTO_UDP, 0, 48, 0x2000 | 185); /* a later one has no ports */
 	put_udp(&b, 53, 40);
+	check_against_reference(&b, IPPROTO_UDP);
+	assert_true(last.flags & VT_REC_LATER_FRAG);
+	assert_int_equal(last.flow.dport, 0);
+
+	add_task("udp and dst port 53", 0, 10);
 	assert_int_equal(run(programs.ingress[DEVICE_TENANT], &b, 0), 0);
 	rules_remove(rules, 0);
 }

@@ -167,6 +167,8 @@ static void errors_name_word_and_column(void **state)
 	    {"src host 10.0.0.0/8", "filter, column 10: \"10.0.0.0/8\" is a network: write \"src net\" in front of it"},
 	    {"src host ::ffff:10.0.0.1",
 	     "filter, column 10: \"::ffff:10.0.0.1\" is an IPv4 address in IPv6 form: write 10.0.0.1"},
+	    {"src net ::ffff:10.0.0.1/100",
+	     "filter, column 9: \"::ffff:10.0.0.1/100\" is an IPv4 address in IPv6 form: write 10.0.0.1"},
 	    {"src net 10.0.0.1/24",
 	     "filter, column 9: \"10.0.0.1/24\" has bits set behind its prefix: write 10.0.0.0/24"},
 	    {"dst net 2001:db8::1/64",

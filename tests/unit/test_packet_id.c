@@ -315,20 +315,24 @@ static void a_fifth_extension_header_ends_the_walk(void **state)
 	assert_int_equal(id_of(&p), id_by_hand(input));
 }
 
-static void later_fragments_have_no_flow(void **state)
+static void later_fragments_have_no_ports(void **state)
 {
 	struct packet p = ipv4(17), q = ipv6(44);
-	struct vt_flow flow;
-	__u64 id;
+	__u64 first, second;
 
 	add_udp(&p, "payload");
 	set16(&p, 6, 0x2000); /* the first of more */
 	assert_flow(&p, "10.0.0.1:4000 > 10.0.0.2:53 udp");
+	first = id_of(&p);
 	set16(&p, 6, 0x2001);
-	assert_int_equal(vt_packet_id_of(p.bytes, p.len, &flow, &id), -ENODATA);
+	assert_flow(&p, "10.0.0.1:0 > 10.0.0.2:0 udp");
+	second = id_of(&p);
+	assert_int_not_equal(second, first);
+	set16(&p, 6, 0x2002); /* the same bytes at another offset */
+	assert_int_not_equal(id_of(&p), second);
 	add(&q, "\x11\0\0\x08\xde\xad\xbe\xef", 8);
 	add_udp(&q, "payload");
-	assert_int_equal(vt_packet_id_of(q.bytes, q.len, &flow, &id), -ENODATA);
+	assert_flow(&q, "[2001:db8::1]:0 > [2001:db8::2]:0 udp");
 }
 
 /* Cut anywhere before the end of its transport header, a packet has no id; behind that it has one. */
@@ -404,7 +408,7 @@ int main(void)
 	    cmocka_unit_test(what_tells_packets_apart_counts),
 	    cmocka_unit_test(ipv6_extension_headers_are_passed_over),
 	    cmocka_unit_test(a_fifth_extension_header_ends_the_walk),
-	    cmocka_unit_test(later_fragments_have_no_flow),
+	    cmocka_unit_test(later_fragments_have_no_ports),
 	    cmocka_unit_test(cut_packets_are_refused),
 	    cmocka_unit_test(broken_headers_are_refused),
 	    cmocka_unit_test(the_hash_is_fixed),

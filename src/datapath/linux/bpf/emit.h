@@ -8,6 +8,7 @@
 /* Where and how a packet was seen; what the packet itself says is in struct packet. */
 struct sighting {
 	__u64 site;
+	__u64 time_ns; /* 0: now. Records of one packet for several tasks have the same, which is how they are told */
 	__u32 task;
 	__u32 ifindex;
 	__u32 vni;
@@ -36,7 +37,7 @@ __noinline int emit(const struct packet *p, const struct sighting *s)
 	r->hop = s->hop;
 	r->task = s->task;
 	r->packet_id = p->id;
-	r->time_ns = bpf_ktime_get_ns();
+	r->time_ns = s->time_ns ? s->time_ns : bpf_ktime_get_ns();
 	r->seq = 0;
 	r->site = s->site;
 	r->vni = p->encap ? p->vni : s->vni;
@@ -47,7 +48,7 @@ __noinline int emit(const struct packet *p, const struct sighting *s)
 	r->reason = s->reason;
 	r->dst_error = s->dst_error;
 	r->segments = s->segments ? s->segments : 1;
-	r->flags = s->flags | (p->encap ? VT_REC_ENCAP : 0) | (p->frag ? VT_REC_FRAG : 0);
+	r->flags = s->flags | (p->encap ? VT_REC_ENCAP : 0) | (p->frag ? VT_REC_FRAG : 0) | (p->frag == 2 ? VT_REC_LATER_FRAG : 0);
 	__builtin_memcpy(&r->flow, &p->flow, sizeof(r->flow));
 	__builtin_memcpy(r->outer_src, p->outer_src, 16);
 	__builtin_memcpy(r->outer_dst, p->outer_dst, 16);

@@ -86,7 +86,8 @@ struct ip_layer {
 	__u32 l4;
 	__u32 length;
 	__u16 ip_id; /* network order */
-	__u16 frag;
+	__u16 frag;   /* 0: whole, 1: first fragment, 2: later fragment */
+	__u16 offset; /* of a later fragment, in units of 8 bytes */
 	__u8 proto;
 	__u8 v6;
 };
@@ -101,6 +102,7 @@ __noinline int ip_parse(const struct head *h, __u32 at, struct ip_layer *ip)
 	first = head_u8(h, at);
 	ip->ip_id = 0;
 	ip->frag = 0;
+	ip->offset = 0;
 	if (first >> 4 == 4) {
 		__u16 off = head_be16(h, at + 6) & 0x3fff;
 
@@ -111,6 +113,7 @@ __noinline int ip_parse(const struct head *h, __u32 at, struct ip_layer *ip)
 		ip->ip_id = bpf_htons(head_be16(h, at + 4));
 		if (off)
 			ip->frag = off & 0x1fff ? 2 : 1;
+		ip->offset = off & 0x1fff;
 		return 0;
 	}
 	if (first >> 4 != 6 || at + 40 > h->len)
@@ -127,6 +130,7 @@ __noinline int ip_parse(const struct head *h, __u32 at, struct ip_layer *ip)
 
 			if (off & 0xfff9)
 				ip->frag = off & 0xfff8 ? 2 : 1;
+			ip->offset = off >> 3;
 			ip->proto = head_u8(h, ip->l4);
 			ip->l4 += 8;
 		} else if (ip->proto == NEXTHDR_HOP || ip->proto == NEXTHDR_ROUTING || ip->proto == NEXTHDR_DEST) {
@@ -213,7 +217,10 @@ __noinline int transport_parse(const struct head *h, const struct ip_layer *ip, 
 	l4 = ip->l4;
 	input.proto = ip->proto;
 	input.ip_id = ip->ip_id;
-	if (ip->proto == PROTO_TCP && l4 + 20 <= h->len) {
+	if (ip->frag == 2) {
+		input.length = ip->offset;
+		id_payload(h, l4, at + ip->length, &input);
+	} else if (ip->proto == PROTO_TCP && l4 + 20 <= h->len) {
 		__u8 flags = head_u8(h, l4 + 13);
 
 		p->flow.sport = head_be16(h, l4);
@@ -285,8 +292,6 @@ __noinline int packet_parse(const struct head *h, __u32 tunnel, struct packet *p
 	p->flow.family = ip.v6 ? 6 : 4;
 	copy_addr(h, at + (ip.v6 ? 8 : 12), ip.v6, p->flow.src);
 	copy_addr(h, at + (ip.v6 ? 24 : 16), ip.v6, p->flow.dst);
-	if (ip.frag == 2)
-		return -1;
 	return transport_parse(h, &ip, at, p);
 }
 

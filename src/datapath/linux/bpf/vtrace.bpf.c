@@ -145,6 +145,7 @@ __noinline int colour_packet(struct __sk_buff *skb, __u32 l3, struct rule_slots 
 		return 0;
 	place(skb, &s);
 	s.vni = device_vni(s.ifindex);
+	s.time_ns = bpf_ktime_get_ns();
 	sp.bits = want->bits[0];
 	bpf_loop(RULE_SLOTS_MAX + RULE_SLOTS_MAX / 64, spend_next, &sp, 0);
 	if (!sp.coloured)
@@ -174,14 +175,14 @@ static __always_inline void ingress_uncoloured(struct __sk_buff *skb, __u32 l3, 
 	struct rule_slots want = {};
 	struct rule_key key = {};
 	__u8 *ip = data + l3, *l4;
+	bool later = false; /* a later fragment has no ports */
 
 	if (protocol == ETH_IPV4) {
 		if (ip + 28 > (__u8 *)end || !config.want_proto[ip[9]])
 			return;
 		key.proto = ip[9];
 		key.family = 4;
-		if ((ip[6] & 0x1f) || ip[7])
-			return; /* later fragment: its first one stands for the datagram */
+		later = (ip[6] & 0x1f) || ip[7];
 		key.src[1] = 0xffff0000ULL | (__u64) * (__u32 *)(ip + 12) << 32;
 		key.dst[1] = 0xffff0000ULL | (__u64) * (__u32 *)(ip + 16) << 32;
 		l4 = ip + (ip[0] & 15) * 4;
@@ -204,7 +205,7 @@ static __always_inline void ingress_uncoloured(struct __sk_buff *skb, __u32 l3, 
 	} else {
 		return;
 	}
-	if (key.proto == PROTO_TCP || key.proto == PROTO_UDP || key.proto == PROTO_SCTP) {
+	if (!later && (key.proto == PROTO_TCP || key.proto == PROTO_UDP || key.proto == PROTO_SCTP)) {
 		if (l4 + 4 > (__u8 *)end)
 			return;
 		key.sport = (__u16)l4[0] << 8 | l4[1];
@@ -288,7 +289,7 @@ __noinline int leave(struct __sk_buff *skb, __u32 l3, __u32 tunnels)
 	struct head *h = head_of_skb(skb, l3);
 
 	if (!h || packet_parse(h, tunnels, &p)) {
-		if (!p.outer_later_frag && p.frag != 2 && tci_coloured(tci))
+		if (!p.outer_later_frag && tci_coloured(tci))
 			__sync_fetch_and_add(&counters.unparsed, 1);
 		return 0;
 	}
@@ -393,7 +394,7 @@ static __always_inline void end_inside(struct sk_buff *skb, struct sighting *s, 
 
 	h = head_of_kernel_skb(skb, which);
 	if (!h || packet_parse(h, 1, &p)) {
-		if (!p.outer_later_frag && p.frag != 2 && tci_coloured(tci))
+		if (!p.outer_later_frag && tci_coloured(tci))
 			__sync_fetch_and_add(&counters.unparsed, 1);
 		return;
 	}

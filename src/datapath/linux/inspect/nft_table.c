@@ -242,14 +242,23 @@ static int table_install(struct nft_tables *tables, uint16_t family)
 	return batch_end(tables, batch, 5);
 }
 
-static int table_remove(struct nft_tables *tables, uint16_t family)
+/* In one transaction: each takes the kernel some ms to wait for packets that are in the chains. */
+static int tables_remove(struct nft_tables *tables, int kinds)
 {
-	struct mnl_nlmsg_batch *batch = batch_begin(tables);
+	struct mnl_nlmsg_batch *batch = kinds ? batch_begin(tables) : NULL;
+	unsigned int acks = 0;
 
 	if (!batch)
-		return -ENOMEM;
-	put_table(tables, batch, NFT_MSG_DELTABLE, family);
-	return batch_end(tables, batch, 1);
+		return kinds ? -ENOMEM : 0;
+	if (kinds & NFT_TABLE_INET) {
+		put_table(tables, batch, NFT_MSG_DELTABLE, NFPROTO_INET);
+		acks++;
+	}
+	if (kinds & NFT_TABLE_BRIDGE) {
+		put_table(tables, batch, NFT_MSG_DELTABLE, NFPROTO_BRIDGE);
+		acks++;
+	}
+	return batch_end(tables, batch, acks);
 }
 
 static bool table_is_trace(const struct nftnl_table *table)
@@ -314,7 +323,7 @@ static int follow_one(struct nft_tables *tables, int wanted, int kind, uint16_t 
 	if ((wanted & kind) && !(tables->installed & kind))
 		ret = table_install(tables, family);
 	else if (!(wanted & kind) && (tables->installed & kind))
-		ret = table_remove(tables, family);
+		ret = tables_remove(tables, kind);
 	if (ret == 0)
 		tables->installed = (tables->installed & ~kind) | (wanted & kind);
 	return ret;
@@ -339,10 +348,7 @@ int nft_tables_follow(struct nft_tables *tables, struct vt_err *err)
 
 void nft_tables_remove(struct nft_tables *tables)
 {
-	if (tables->installed & NFT_TABLE_INET)
-		table_remove(tables, NFPROTO_INET);
-	if (tables->installed & NFT_TABLE_BRIDGE)
-		table_remove(tables, NFPROTO_BRIDGE);
+	tables_remove(tables, tables->installed);
 	tables->installed = 0;
 }
 

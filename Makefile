@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A few verbs over meson; the build itself is described in meson.build. `make` builds build/vtrace.
+BUILD ?= build
+ASAN ?= build-asan
+FUZZ_SECONDS ?= 60
+DESTDIR ?=
+SOURCES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+
+.PHONY: all debug demo test smoke fuzz bench lint format install clean prepare
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+	@ln -sf src/vtrace $(BUILD)/vtrace
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) >$(BUILD)-setup.log 2>&1 || { cat $(BUILD)-setup.log; rm -rf $(BUILD) $(BUILD)-setup.log; exit 1; }
+	@rm -f $(BUILD)-setup.log
+
+debug: $(ASAN)/build.ninja
+	@ninja -C $(ASAN) --quiet
+	@ln -sf src/vtrace $(ASAN)/vtrace
+
+$(ASAN)/build.ninja:
+	@meson setup $(ASAN) -Db_sanitize=address,undefined -Db_lundef=false >$(ASAN)-setup.log 2>&1 || \
+		{ cat $(ASAN)-setup.log; rm -rf $(ASAN) $(ASAN)-setup.log; exit 1; }
+	@rm -f $(ASAN)-setup.log
+
+# What demo, test and the like need before they can build: says in a line what the machine lacks, installs packages.
+prepare:
+	@tools/check-machine
+	@tools/install-deps
+
+demo: prepare
+	@$(MAKE) --no-print-directory all
+	@demo/demo
+
+test: prepare
+	@$(MAKE) --no-print-directory all debug
+	@tests/run
+
+smoke: prepare
+	@$(MAKE) --no-print-directory all
+	@tests/run smoke
+
+fuzz: prepare
+	@tests/fuzz/run $(FUZZ_SECONDS)
+
+bench: prepare
+	@$(MAKE) --no-print-directory all
+	@bench/run
+
+lint:
+	@tests/run lint
+
+format:
+	@clang-format -i $(SOURCES)
+
+install: all
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+
+clean:
+	@rm -rf $(BUILD) $(ASAN)
