@@ -8,8 +8,9 @@
 
 #include <stdlib.h>
 
-#define MERGE_HEADS  65536 /* chains; an entry is 16 bytes, so a chain costs a quarter of one */
-#define MERGE_BLOCKS 9     /* blocks to look back: a merged packet has 512 KiB at most (BIG TCP) */
+#define MERGE_HEADS  65536       /* chains; an entry is 16 bytes, so a chain costs a quarter of one */
+#define MERGE_NS     20000000ULL /* offload holds a packet for a few ms at most; a retransmission comes later than that */
+#define MERGE_BLOCKS 9           /* blocks to look back: a merged packet has 512 KiB at most (BIG TCP) */
 
 static uint32_t merge_head(uint32_t flow, uint32_t block)
 {
@@ -96,30 +97,45 @@ static bool within(uint32_t seq, uint32_t n, uint32_t from, uint32_t span)
 	return at > 0 && at < span && n <= span - at;
 }
 
-/* Payload of the other packet at a place, 0 if it was not seen there. */
-static uint32_t payload_at(const struct analysis *a, const struct group *group, const struct stored *like, uint8_t loc)
+/* The other packet's record at the place of `like`; NULL if it was not seen there. */
+static const struct stored *seen_at(const struct analysis *a, const struct group *group, const struct stored *like)
 {
 	for (uint32_t r = group->recs; r; r = stored_at(a, r)->next) {
 		const struct stored *rec = stored_at(a, r);
 
-		if (rec->loc == loc && rec->hop == like->hop && rec->node == like->node)
-			return rec->payload;
+		if (rec->loc == like->loc && rec->hop == like->hop && rec->node == like->node)
+			return rec;
 	}
-	return 0;
+	return NULL;
+}
+
+/* Same node, same clock: near enough to have met in one round of receive offload. */
+static bool near_in_time(const struct stored *x, const struct stored *y)
+{
+	uint64_t apart = x->time_ns > y->time_ns ? x->time_ns - y->time_ns : y->time_ns - x->time_ns;
+
+	return apart <= MERGE_NS;
+}
+
+static bool is_behind(const struct stored *taker, const struct stored *rec)
+{
+	if (rec->loc == VT_LOC_IN)
+		return taker->loc != VT_LOC_IN && taker->hop == rec->hop && taker->node == rec->node;
+	return taker->loc == VT_LOC_IN && taker->hop == rec->hop + 1 && taker->outer == rec->outer;
 }
 
 /* The other packet's record behind the place where `rec` is the last of its own. */
 static const struct stored *merge_taker(const struct analysis *a, const struct group *other, const struct stored *rec)
 {
-	uint32_t before = payload_at(a, other, rec, rec->loc);
+	const struct stored *before = seen_at(a, other, rec);
 
+	/* without it beside ours there is no growth to see, and no clock to compare by */
+	if (!before || !near_in_time(before, rec))
+		return NULL;
 	for (uint32_t r = other->recs; r; r = stored_at(a, r)->next) {
 		const struct stored *taker = stored_at(a, r);
-		bool behind = rec->loc == VT_LOC_IN
-		                  ? taker->loc != VT_LOC_IN && taker->hop == rec->hop && taker->node == rec->node
-		                  : taker->loc == VT_LOC_IN && taker->hop == rec->hop + 1 && taker->outer == rec->outer;
 
-		if (behind && taker->payload > before &&
+		if (is_behind(taker, rec) && taker->payload > before->payload &&
 		    within(rec->tcp_seq, rec->payload, taker->tcp_seq, taker->payload))
 			return taker;
 	}

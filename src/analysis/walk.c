@@ -389,6 +389,8 @@ static bool end_of_station(struct walker *w, int number)
 		return true;
 	/* behind decapsulation, segments may go into the packet of a flow's uncoloured part; no record would say so */
 	w->trail->merge_possible |= in->payload && in->flags & VT_REC_ENCAP;
+	/* a VFD that reassembles swallows all fragments but the first */
+	w->trail->merge_possible |= in->flags & VT_REC_LATER_FRAG;
 	take_leaf(w, number, LEAF_SILENT, in);
 	return false;
 }

@@ -16,9 +16,9 @@
 #include "base/clock.h"
 
 #define LIST_DEFAULT  100
-#define LIST_MAX      1000 /* some 500 KiB of JSON */
-#define ADD_WAIT_NS (LIFECYCLE_ARM_NS + VT_SECOND_NS / 2) /* nodes that do not answer are given up by then */
-#define CANCEL_WAIT_S 5    /* a cancelled trace is final within milliseconds, unless the disk is stuck */
+#define LIST_MAX      1000                                  /* some 500 KiB of JSON */
+#define ADD_WAIT_NS   (LIFECYCLE_ARM_NS + VT_SECOND_NS / 2) /* nodes that do not answer are given up by then */
+#define CANCEL_WAIT_S 5 /* a cancelled trace is final within milliseconds, unless the disk is stuck */
 
 #define TRY_TRACES "GET /v1/traces lists the traces"
 

@@ -65,7 +65,8 @@ int controller_result(struct controller *ctl, uint32_t id, bool with_list, struc
 /* The state of a running trace. -ENOENT: no such trace runs. */
 int controller_state(struct controller *ctl, uint32_t id, enum vt_state *ret_state);
 
-/* Someone who waits for a trace to become final or to begin. The caller owns it; it is the controller's from park to wake. */
+/* Someone who waits for a trace to become final or to begin. The caller owns it; it is the controller's from park to
+ * wake. */
 struct waiter {
 	uint32_t id;
 	uint64_t deadline_ns;                /* CLOCK_MONOTONIC */

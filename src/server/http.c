@@ -274,6 +274,11 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **ha
 
 /* --- the daemon --------------------------------------------------------------------------------------------------- */
 
+/*
+ * poll, not epoll: libmicrohttpd 0.9.75 uses epoll edge-triggered and misses the end of a connection that comes
+ * together with its last bytes, which then lingers until its timeout. Silent streams are suspended and cost poll
+ * nothing.
+ */
 static struct MHD_Daemon *start(struct http *http)
 {
 	const struct http_config *config = &http->config;
@@ -305,7 +310,7 @@ int http_open(const struct http_config *config, struct http **ret_http, struct v
 	http->daemon = start(http);
 	if (!http->daemon) {
 		free(http);
-		return vt_fail(err, EINVAL, "http: cannot start%s",
+		return vt_fail(err, EPROTO, "http: cannot start%s",
 		               config->tls_cert ? " with TLS (do certificate and key belong together, both in PEM?)"
 		                                : "");
 	}

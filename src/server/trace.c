@@ -67,7 +67,7 @@ void trace_answered(struct trace *trace, const char *name, enum vt_item_type typ
 bool trace_under_way(const struct trace *trace)
 {
 	if (trace->life.state != VT_TRACING)
-		return trace->life.state > VT_TRACING;
+		return trace->life.state == VT_ANALYZING;
 	for (unsigned int i = 0; i < trace->n_nodes; i++)
 		if (trace->nodes[i].answer == TRACE_ARMED)
 			return false;

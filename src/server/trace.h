@@ -61,7 +61,10 @@ int trace_asked(struct trace *trace, const char *name);
 /* Notes what a node answered (ARMED, STARTED or FAILED). */
 void trace_answered(struct trace *trace, const char *name, enum vt_item_type type);
 
-/* Whether every node that armed has begun to colour, or colouring is over: from now on traffic is traced. */
+/*
+ * Whether every node that armed has begun to colour, or colouring is over: from now on traffic is traced. Not for a
+ * trace that failed or was cancelled: who waits is woken when that is in the store.
+ */
 bool trace_under_way(const struct trace *trace);
 
 /* Colouring begins, or the trace failed: nodes that have not answered are given up. */

@@ -52,9 +52,9 @@ FLOWS = {
     "route-prohibit-gw": Flow(VM3, evidence=("10.0.2.3", "prohibit")),
     "forwarding-off-gw": Flow(VM3),
     "rp-filter-gw": Flow(VM3),
-    "mtu-gw": Flow(VM3, size=1400),
+    "mtu-gw": Flow(VM3, size=1400, all_lost=False),  # the sender learns the path MTU from the first
     "neigh-dead": Flow(VM3, evidence=("10.0.2.3",)),
-    "fdb-missing-a": Flow(evidence=("vx100", "02:00:00:00:00:02")),
+    "fdb-missing-a": Flow(evidence=("vx100", "10.0.1.2")),
     "vni-unknown-b": Flow(evidence=("100",)),
     "vtep-missing-b": Flow(),
     "vtep-unroutable-a": Flow(),
@@ -112,7 +112,7 @@ def test_fault_over_ipv6(lab, agents, name):
 
 def test_loss_is_told_for_the_reverse_direction(lab, agents):
     """Requests arrive, answers die: the cause is the answers' and says so."""
-    lab.listen("vm3", "udp-echo", 53)
+    lab.listen("vm3", "udp-echo", 53, "-c", COUNT)
     lab.meet("vm1", "10.0.2.3")
     lab.run("gw", "nft", "table inet back { chain forward { type filter hook forward priority 0; udp sport 53 drop; }; }")
     result = agents.trace(

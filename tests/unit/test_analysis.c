@@ -318,6 +318,20 @@ static void test_reconnect_heals(void **state)
 	}
 }
 
+/* A new boot forgets what was armed: it is not complete for this trace again, however long ago it was. */
+static void test_reboot_is_for_good(void **state)
+{
+	struct fixture f = fixture();
+
+	f.h2->batch.boot = 2;
+	f.h2->batch.number = 0;
+	pass(&f, 6 * S, NULL);
+	gap(&f);
+	pass(&f, 2 * S, NULL);
+	assert_packets(&f, 0, 0, 0, 1);
+	fixture_done(&f);
+}
+
 static void test_shared_address_is_nobodys(void **state)
 {
 	struct fixture f = fixture();

@@ -163,6 +163,12 @@ static void test_qdisc(void **state)
 	net_run("tc qdisc replace dev in1 root handle 6: pfifo limit 7");
 	log = ask("QDISC_DROP", "__dev_queue_xmit", "in1", "10.0.0.1", 0);
 	expect(&log, VT_CAUSE_QUEUE_FULL, "qdisc pfifo 6: root of in1: limit 7p");
+	/* a device without carrier drops what is sent through it with the same reason */
+	net_run("ip link set in0 down");
+	log = ask("QDISC_DROP", "__dev_queue_xmit", "in1", "10.0.0.2", 0);
+	expect(&log, VT_CAUSE_PORT_DOWN, "in1 is up, but has no carrier");
+	log = ask("QDISC_DROP", "__dev_queue_xmit", "out0", "10.0.1.1", 0);
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
 }
 
 /* The leaf that dropped is named, with its class. */

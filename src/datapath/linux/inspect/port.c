@@ -5,6 +5,8 @@
 
 #include "datapath/linux/inspect/inspectors.h"
 
+#define CARRIER (1u << 16) /* IFF_LOWER_UP, which net/if.h lacks; IFF_RUNNING follows it late */
+
 static const char *state_name(uint8_t state)
 {
 	switch (state) {
@@ -41,7 +43,7 @@ int port_down_inspect(struct rtnl *rt, const struct drop *drop, struct finding *
 		return 0;
 	if (!(link.flags & IFF_UP))
 		return drop_found(finding, VT_CAUSE_PORT_DOWN, "%s is down", link.name);
-	if (!(link.flags & IFF_RUNNING))
+	if (!(link.flags & CARRIER))
 		return drop_found(finding, VT_CAUSE_PORT_DOWN, "%s is up, but has no carrier", link.name);
 	return 0;
 }

@@ -174,8 +174,9 @@ static void class_text(struct rtnl *rt, uint32_t ifindex, struct class_search *s
 static bool kind_only_orders(const char *kind)
 {
 	static const char *const kinds[] = {
-	    "pfifo", "bfifo", "pfifo_fast", "pfifo_head_drop", "mq",  "mqprio", "noqueue", "fq_codel", "codel",
-	    "fq",    "sfq",   "prio",       "multiq",          "pie", "fq_pie", "noop",    "clsact"};
+	    "pfifo", "bfifo", "pfifo_fast", "pfifo_head_drop", "mq",  "mqprio", "fq_codel", "codel",
+	    "fq",    "sfq",   "prio",       "multiq",          "pie", "fq_pie",
+	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (!strcmp(kind, kinds[i]))
@@ -212,11 +213,14 @@ int qdisc_inspect(struct rtnl *rt, const struct drop *drop, struct finding *find
 	bool limits;
 	enum vt_cause cause;
 
+	/* without carrier a device has a discipline that drops everything, and netlink does not show it */
+	if (port_down_inspect(rt, drop, finding))
+		return 1;
 	if (qdiscs_read(rt, drop->rec->ifindex, &qdiscs) < 0)
 		return 0;
 	root = qdiscs_pick(&qdiscs, &leaf, &limits);
-	if (!root)
-		return 0;
+	if (!root || !strcmp(root->kind, "noqueue") || !strcmp(root->kind, "noop"))
+		return drop_unsure(finding, "%s has no queue now that could drop packets", drop->device);
 	cause = limits ? VT_CAUSE_LIMIT_QDISC : VT_CAUSE_QUEUE_FULL;
 	if (!leaf)
 		return drop_found(finding, cause, "qdisc %s %x: root of %s:%s", root->kind, root->handle >> 16,
