@@ -390,17 +390,18 @@ static int mode_raw_send(char **arg, const struct options *opt)
 static const struct mode {
 	const char *name;
 	int args;
+	uint32_t count; /* what -c is if it is not given */
 	const char *help;
 	int (*run)(char **arg, const struct options *opt);
 } modes[] = {
-    {"udp-send", 2, "ADDR PORT", mode_udp_send},
-    {"udp-ask", 2, "ADDR PORT   (waits for each echo)", mode_udp_ask},
-    {"udp-sink", 1, "PORT", mode_udp_sink},
-    {"udp-echo", 1, "PORT", mode_udp_echo},
-    {"tcp-send", 2, "ADDR PORT   (-s: bytes of the stream)", mode_tcp_send},
-    {"tcp-sink", 1, "PORT", mode_tcp_sink},
-    {"tcp-echo", 1, "PORT", mode_tcp_echo},
-    {"raw-send", 2, "ADDR PROTO", mode_raw_send},
+    {"udp-send", 2, 1, "ADDR PORT", mode_udp_send},
+    {"udp-ask", 2, 1, "ADDR PORT   (waits for each echo)", mode_udp_ask},
+    {"udp-sink", 1, SEQ_MAX, "PORT", mode_udp_sink},
+    {"udp-echo", 1, SEQ_MAX, "PORT", mode_udp_echo},
+    {"tcp-send", 2, 1, "ADDR PORT   (-s: bytes of the stream)", mode_tcp_send},
+    {"tcp-sink", 1, 1, "PORT", mode_tcp_sink},
+    {"tcp-echo", 1, 1, "PORT", mode_tcp_echo},
+    {"raw-send", 2, 1, "ADDR PROTO", mode_raw_send},
 };
 
 static int usage(FILE *to)
@@ -441,12 +442,12 @@ static bool parse_options(int argc, char **argv, struct options *opt)
 			return false;
 		}
 	}
-	return opt->count > 0 && opt->count <= SEQ_MAX && opt->seconds > 0;
+	return opt->count <= SEQ_MAX && opt->seconds > 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct options opt = {.count = 1, .size = 64, .seconds = 30};
+	struct options opt = {.size = 64, .seconds = 30};
 	struct sigaction stop = {.sa_handler = on_stop};
 	const struct mode *mode = NULL;
 
@@ -457,6 +458,8 @@ int main(int argc, char **argv)
 			mode = &modes[i];
 	if (!mode || !parse_options(argc - 1, argv + 1, &opt) || argc - 1 - optind != mode->args)
 		return usage(stderr);
+	if (!opt.count)
+		opt.count = mode->count;
 	if (mode->run != mode_tcp_send && (opt.size < HEAD || opt.size > SIZE_MAX_UDP))
 		return usage(stderr);
 	sigaction(SIGTERM, &stop, NULL);

@@ -2,7 +2,9 @@
 /*
  * See merge.h. The index holds groups of several segments only, keyed by flow and the 64 KiB block of their first byte,
  * once for each flow they were seen with (before and after translation). "Larger than it came" is what tells a merge
- * from a retransmission that happens to cover the same bytes: without growth nothing was merged.
+ * from a retransmission that happens to cover the same bytes: without growth nothing was merged. And since receive
+ * offload holds packets for an instant only, both must have been near each other in time, by the clock of one node: a
+ * segment sent again may be merged, and that says nothing about the one that was lost.
  */
 #include "analysis/merge.h"
 

@@ -362,11 +362,14 @@ static bool end_of_link(struct walker *w, int station, const struct stored *out)
 {
 	struct node *target;
 
-	if (w->deepest_loose > out->hop)
-		return false; /* it was seen further on */
+	target = target_of(w, out);
+	if (w->deepest_loose > out->hop) { /* it was seen further on, so records are missing here */
+		if (target)
+			add_node(w->trail, target->index);
+		return false;
+	}
 	if (follow_recolour(w, station, out) || follow_merge(w, station, out))
 		return true;
-	target = target_of(w, out);
 	if (!target || target->index == out->node) {
 		take_leaf(w, station, LEAF_BEYOND, out);
 		return false;

@@ -117,7 +117,7 @@ def test_loss_is_told_for_the_reverse_direction(lab, agents):
     lab.run("gw", "nft", "table inet back { chain forward { type filter hook forward priority 0; udp sport 53 drop; }; }")
     result = agents.trace(
         "udp and src host 10.0.1.1 and dst host 10.0.2.3 and dst port 53",
-        lambda: lab.send_udp("vm1", "10.0.2.3", 53, COUNT, src_port=4000), count=COUNT, seconds=3, bidirectional=True,
+        lambda: lab.traffic("vm1", "udp-send", "10.0.2.3", 53, "-c", COUNT), count=COUNT, seconds=3, bidirectional=True,
     )
     assert result["packets"]["delivered"] == COUNT, show(result)
     check_loss(result, COUNT, "gw", {"policy-nft-rule"})

@@ -4,6 +4,7 @@
 import json
 import pathlib
 import struct
+import subprocess
 import sys
 import time
 
@@ -48,7 +49,7 @@ class Capture:
     def __init__(self, lab, node, path, flt):
         self.path = path
         self.proc = lab.start(
-            node, "tcpdump", "-i", "eth0", "-n", "-U", "--immediate-mode", "-Z", "root", "-s0", "-w", path, flt
+            node, "tcpdump", "-i", "eth0", "-n", "-U", "--immediate-mode", "-Z", "root", "-s2000", "-B16384", "-w", path, flt
         )
         self.proc.wait_line("listening on", 10)
 
@@ -141,12 +142,15 @@ def test_an_agent_that_is_gone_does_not_block_the_others(lab, agents):
     assert result["packets"]["delivered"] == 10 and result["causes"] == [], show(result)
 
 
-def test_someone_elses_filter_stays(lab, agents):
+def test_someone_elses_filter_stays(lab, agents, tmp_path):
     """clsact and its filters on a traced device belong to somebody else: they are there after a trace as before."""
+    source, program = tmp_path / "ok.c", tmp_path / "ok.o"
+    source.write_text('__attribute__((section("tc"), used)) int ok(void *ctx) { return -1; }\n')
+    subprocess.run(["clang", "-O2", "-target", "bpf", "-c", source, "-o", program], check=True)
     lab.run("a", "tc", "qdisc", "add", "dev", "vm1", "clsact")
-    lab.run("a", "tc", "filter", "add", "dev", "vm1", "ingress", "protocol", "all", "matchall", "action", "ok")
+    lab.run("a", "tc", "filter", "add", "dev", "vm1", "ingress", "bpf", "da", "obj", program, "sec", "tc")
     before = lab.run("a", "tc", "filter", "show", "dev", "vm1", "ingress").stdout
-    assert "matchall" in before
+    assert "ok.o" in before
     lab.meet("vm1", "10.0.1.2")
     result = agents.trace(f"udp and {FLOW} and dst port 5000", lambda: lab.send_udp("vm1", "10.0.1.2", 5000, 10))
     check_healthy(result, 10)

@@ -628,6 +628,7 @@ int main(void)
 	    cmocka_unit_test(test_record_reopens),
 	    cmocka_unit_test(test_old_incident_is_forgotten),
 	    cmocka_unit_test(test_reconnect_heals),
+	    cmocka_unit_test(test_reboot_is_for_good),
 	    cmocka_unit_test(test_shared_address_is_nobodys),
 	    cmocka_unit_test(test_duplicates_and_counters),
 	    cmocka_unit_test(test_errors),
