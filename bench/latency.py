@@ -10,24 +10,27 @@ import time
 from client import Client, inside, udp_socket
 from lab import SERVER, vtrace_path
 
-SETTLE_S = 0.1  # after a trace: agents detach, so that the next one starts from nothing attached
+SETTLE_S = 0.15  # after a trace: agents detach, so that the next one starts from nothing attached
 PACKETS = 100  # of each verdict's flow
 NEVER = "udp and src host 10.0.1.1 and dst host 10.0.1.2 and dst port {}"  # a flow that nobody sends
 
 
+def all_armed(client, trace):
+    """False where the server gave a node up after its second; such a trace runs on without the node."""
+    return client.result(trace)["nodes"]["armed"] == 3
+
+
 def arming(client, n):
-    """From before POST until the server says `tracing`, in ms. All three nodes must have armed."""
-    times = []
+    """From before POST until the server says `tracing`, in ms; and how many traces went on without a node."""
+    times, late = [], 0
     for i in range(n):
         start = time.perf_counter()
         trace = client.add(NEVER.format(20000 + i))
         times.append((time.perf_counter() - start) * 1e3)
-        nodes = client.result(trace)["nodes"]
-        if nodes["armed"] != 3 or nodes["failed"]:
-            raise RuntimeError(f"arming: {nodes} instead of 3 armed")
+        late += not all_armed(client, trace)
         client.cancel(trace)
         time.sleep(SETTLE_S)
-    return times
+    return times, late
 
 
 def arming_cli(lab, client, n):
@@ -43,6 +46,17 @@ def arming_cli(lab, client, n):
             client.cancel(done.stdout.strip())
             time.sleep(SETTLE_S)
     return times
+
+
+def armed_trace(client, flt):
+    """A trace that all nodes take part in; a verdict's time says nothing where one is missing."""
+    for _ in range(10):
+        trace = client.add(flt, PACKETS)
+        if all_armed(client, trace):
+            return trace
+        client.cancel(trace)
+        time.sleep(SETTLE_S)
+    raise RuntimeError("verdict: ten times in turn, a node did not arm within a second")
 
 
 class Waiter(threading.Thread):
@@ -64,7 +78,7 @@ def verdict(lab, client, n, port, end, code):
     sender, receiver = udp_socket(lab, "vm1", 4000), udp_socket(lab, "vm2", port)
     times = []
     for i in range(n):
-        trace = client.add(f"udp and src host 10.0.1.1 and dst host 10.0.1.2 and dst port {port}", PACKETS)
+        trace = armed_trace(client, f"udp and src host 10.0.1.1 and dst host 10.0.1.2 and dst port {port}")
         waiter = Waiter(second, trace)
         for packet in range(PACKETS):
             sender.sendto(b"%08d %08d bench" % (i, packet), ("10.0.1.2", port))

@@ -52,9 +52,10 @@ class Table:
         self.row(what, f"{s['median']:.3f}", f"p10-p90 {s['p10']:.3f}-{s['p90']:.3f}, median within {low:.3f}-{high:.3f}, "
                  f"{len(ratios)} pairs{extra}", f"<= {limit:.2f}" if limit else "", verdict)
 
-    def times(self, what, ms, limit=None):
+    def times(self, what, ms, limit=None, late=0):
         s = spread(ms)
-        self.row(what, f"p50 {s['median']:.1f} ms", f"p99 {s['p99']:.1f} ms, max {max(ms):.1f} ms, {len(ms)} traces",
+        self.row(what, f"p50 {s['median']:.1f} ms", f"p99 {s['p99']:.1f} ms, p10-p90 {s['p10']:.1f}-{s['p90']:.1f} ms, "
+                 f"{len(ms)} traces" + (f", {late} without a node that was late" if late else ""),
                  f"< {limit} ms" if limit else "", judge(s["p99"] < limit) if limit else "")
 
     def text(self):

@@ -17,9 +17,11 @@ static const struct {
 	const char *name;
 	uint16_t flag;
 } flags[] = {
-    {"coloured", VT_REC_COLOURED},   {"reverse", VT_REC_REVERSE}, {"encap", VT_REC_ENCAP},
-    {"after-out", VT_REC_AFTER_OUT}, {"outer", VT_REC_OUTER},     {"local", VT_REC_LOCAL},
-    {"frag", VT_REC_FRAG},           {"no-mark", VT_REC_NO_MARK}, {"hop-limit", VT_REC_HOP_LIMIT}, {"later-frag", VT_REC_LATER_FRAG},
+    {"coloured", VT_REC_COLOURED},   {"reverse", VT_REC_REVERSE},
+    {"encap", VT_REC_ENCAP},         {"after-out", VT_REC_AFTER_OUT},
+    {"outer", VT_REC_OUTER},         {"local", VT_REC_LOCAL},
+    {"frag", VT_REC_FRAG},           {"no-mark", VT_REC_NO_MARK},
+    {"hop-limit", VT_REC_HOP_LIMIT}, {"later-frag", VT_REC_LATER_FRAG},
 };
 
 #define N_FLAGS (sizeof(flags) / sizeof(flags[0]))

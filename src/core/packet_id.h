@@ -22,7 +22,8 @@ struct vt_id_input {
 	__u8 proto;
 	__u8 tcp_flags; /* TCP: SYN and RST bits only; receive offload changes PSH and FIN */
 	__u16 ip_id;    /* IPv4 identification, network order; 0 for IPv6 */
-	__u16 length; /* UDP: its header's length; a later fragment: its offset / 8; others: 0, as VFDs may reassemble */
+	__u16
+	    length; /* UDP: its header's length; a later fragment: its offset / 8; others: 0, as VFDs may reassemble */
 	__u16 icmp_seq; /* ICMP echo: sequence, network order */
 	union {
 		__u8 payload[VT_ID_PAYLOAD]; /* UDP, ICMP, others: first bytes behind the header, then 0 */

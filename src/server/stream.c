@@ -136,7 +136,9 @@ int stream_push(struct stream *stream, const char *line, size_t n)
 	int rc = 0;
 
 	pthread_mutex_lock(&stream->lock);
-	if (make_room(stream, n)) {
+	if (stream->ended) {
+		/* Whatever is said now, the agent hears of it from its next snapshot. */
+	} else if (make_room(stream, n)) {
 		memcpy(stream->pending + stream->size, line, n);
 		stream->size += n;
 	} else {

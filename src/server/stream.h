@@ -33,7 +33,7 @@ struct MHD_Response *stream_response(struct stream *stream);
 /* Names the stream for as long as the process lives, also after it was freed; never 0. */
 uint64_t stream_number(const struct stream *stream);
 
-/* Adds a line of `n` bytes, its newline included. -ENOBUFS: too far behind, the stream has been ended. */
+/* Adds a line of `n` bytes, its newline included. -ENOBUFS: too far behind, the stream is ended by this. */
 int stream_push(struct stream *stream, const char *line, size_t n);
 
 /* Ends the stream; the agent sees the connection close. Lines that still wait are dropped. Idempotent. */

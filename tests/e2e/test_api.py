@@ -868,33 +868,6 @@ def test_agents_must_say_who_they_are(server, change):
     assert f"'{list(change)[0]}'" in got["detail"], got
 
 
-def test_an_agent_that_does_not_read_is_cut_off(server):
-    """Commands for it are bounded; the others go on."""
-    with socket.socket() as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.connect((server.host, server.port))
-        deaf.sendall(b"GET /v1/agent/tasks?" + urlencode({**GOOD, "node": "deaf"}).encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-        server.node("deaf", "connected")
-        other = Agent(server, "h1")
-        conn = server.connect()
-        overrun = 0
-        while not overrun:  # each trace is some 250 bytes for it, and it stays in the way for a second
-            traces = [server.begin(trace_time=3600) for _ in range(64)]
-            tasks = [other.line("arm")["task"]["id"] for _ in traces]
-            other.send(*[armed(task) for task in tasks])
-            overrun = server.get("/v1/stats", conn=conn)["streams_overrun"]
-            for task in tasks:
-                server.call("DELETE", f"/v1/traces/{task}", conn=conn)
-            for one in traces:
-                assert one.done()["state"] == "cancelled"
-            seen = 0
-            while seen < len(tasks):
-                seen += other.line()["op"] == "disarm"
-        assert server.get("/v1/stats", conn=conn)["streams_overrun"] == 1
-        conn.close()
-        other.close()
-
-
 # --- batches -----------------------------------------------------------------------------------------------------
 
 

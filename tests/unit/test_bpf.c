@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The BPF programs, packet in, record out, by BPF_PROG_TEST_RUN: no device, no traffic. They must come to the same flow and
- * packet_id as the reference in core/packet_id.c, colour exactly as often as allowed, and write the outer DSCP and nothing else.
+ * The BPF programs, packet in, record out, by BPF_PROG_TEST_RUN: no device, no traffic. They must come to the same flow
+ * and packet_id as the reference in core/packet_id.c, colour exactly as often as allowed, and write the outer DSCP and
+ * nothing else.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,8 +62,26 @@ static void put_eth(struct bytes *b, uint16_t type)
 
 static void put_ipv4(struct bytes *b, uint8_t proto, uint8_t tos, unsigned int payload, uint16_t frag)
 {
-	uint8_t ip[20] = {0x45, tos, (20 + payload) >> 8, 20 + payload, 0x12, 0x34, frag >> 8, frag, 64, proto, 0, 0,
-			  10, 0, 1, 1, 10, 0, 1, 2};
+	uint8_t ip[20] = {0x45,
+	                  tos,
+	                  (20 + payload) >> 8,
+	                  20 + payload,
+	                  0x12,
+	                  0x34,
+	                  frag >> 8,
+	                  frag,
+	                  64,
+	                  proto,
+	                  0,
+	                  0,
+	                  10,
+	                  0,
+	                  1,
+	                  1,
+	                  10,
+	                  0,
+	                  1,
+	                  2};
 	uint16_t sum = ip_checksum(ip, 20);
 
 	ip[10] = sum >> 8;
@@ -93,8 +112,8 @@ static void put_udp(struct bytes *b, uint16_t dport, unsigned int payload)
 /* A TCP segment with MSS, NOP and timestamps in front of `payload` bytes. */
 static void put_tcp(struct bytes *b, unsigned int payload)
 {
-	uint8_t tcp[36] = {0x9c, 0x40, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8, 9 << 4, 0x18, 1, 0, 0, 0, 0, 0,
-			   2, 4, 5, 0xb4, 1, 1, 8, 10, 0xaa, 0xbb, 0xcc, 0xdd, 1, 2, 3, 4};
+	uint8_t tcp[36] = {0x9c, 0x40, 0, 80, 1, 2,    3, 4, 5, 6,  7,    8,    9 << 4, 0x18, 1, 0, 0, 0,
+	                   0,    0,    2, 4,  5, 0xb4, 1, 1, 8, 10, 0xaa, 0xbb, 0xcc,   0xdd, 1, 2, 3, 4};
 
 	put(b, tcp, 36);
 	for (unsigned int i = 0; i < payload; i++)
@@ -113,8 +132,8 @@ static unsigned int run(const struct bpf_program *prog, struct bytes *b, uint32_
 	static uint8_t out[2048];
 	struct __sk_buff ctx = {.mark = mark};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = b->data, .data_size_in = b->len, .data_out = out,
-		    .data_size_out = sizeof(out), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .ctx_out = &ctx,
-		    .ctx_size_out = sizeof(ctx), .repeat = 1);
+	            .data_size_out = sizeof(out), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .ctx_out = &ctx,
+	            .ctx_size_out = sizeof(ctx), .repeat = 1);
 
 	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), 0);
 	assert_int_equal((int)opts.retval, -1); /* TC_ACT_UNSPEC: whoever is behind us still runs */
@@ -284,14 +303,15 @@ static void test_count_is_exact(void **state)
 /* Each of many tasks that want a packet gets its record, whatever shape its filter has. */
 static void test_every_task_that_matches(void **state)
 {
-	static const char *const filters[] = {"udp",
-					      "ip",
-					      "dst port 53",
-					      "src host 10.0.1.1",
-					      "src net 10.0.0.0/15 and udp",
-					      "udp and src host 10.0.1.1 and src port 4000 and dst host 10.0.1.2 and dst port 53",
-					      "dst net 10.0.1.0/24",
-					      "vni 77"};
+	static const char *const filters[] = {
+	    "udp",
+	    "ip",
+	    "dst port 53",
+	    "src host 10.0.1.1",
+	    "src net 10.0.0.0/15 and udp",
+	    "udp and src host 10.0.1.1 and src port 4000 and dst host 10.0.1.2 and dst port 53",
+	    "dst net 10.0.1.0/24",
+	    "vni 77"};
 	struct bytes b = {.len = 0};
 	unsigned int places[8] = {0, 31, 32, 63, 64, 200, 254, 255};
 
@@ -329,7 +349,8 @@ static void tunnel_packet(struct bytes *b, bool v6, uint8_t tos)
 	put_udp(b, 53, 20);
 }
 
-/* A tunnel packet of hop 3 is matched as hop 3, and leaves as hop 4 with ECN and checksum right and nothing else changed. */
+/* A tunnel packet of hop 3 is matched as hop 3, and leaves as hop 4 with ECN and checksum right and nothing else
+ * changed. */
 static void check_tunnel(bool v6)
 {
 	struct bytes b = {.len = 0}, before;
@@ -412,10 +433,15 @@ static void test_truncated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same_id_as_reference), cmocka_unit_test(test_other_protocols),
-		cmocka_unit_test(test_extension_headers_and_fragments), cmocka_unit_test(test_count_is_exact),
-		cmocka_unit_test(test_every_task_that_matches), cmocka_unit_test(test_tunnel_hop),
-		cmocka_unit_test(test_not_ours), cmocka_unit_test(test_hop_limit), cmocka_unit_test(test_truncated),
+	    cmocka_unit_test(test_same_id_as_reference),
+	    cmocka_unit_test(test_other_protocols),
+	    cmocka_unit_test(test_extension_headers_and_fragments),
+	    cmocka_unit_test(test_count_is_exact),
+	    cmocka_unit_test(test_every_task_that_matches),
+	    cmocka_unit_test(test_tunnel_hop),
+	    cmocka_unit_test(test_not_ours),
+	    cmocka_unit_test(test_hop_limit),
+	    cmocka_unit_test(test_truncated),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

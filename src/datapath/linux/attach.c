@@ -30,7 +30,7 @@ struct attach {
 };
 
 struct attach *attach_new(const struct attach_programs *programs, const struct devices *devices,
-			  struct expedite *expedite, bool force_clsact)
+                          struct expedite *expedite, bool force_clsact)
 {
 	struct attach *at = calloc(1, sizeof(*at));
 	const struct device_info *dev;
@@ -96,7 +96,7 @@ unsigned int attach_count(const struct attach *at)
 static int attach_direction(struct attach *at, struct attachment *a, enum link_direction direction)
 {
 	const struct bpf_program *prog =
-		direction == LINK_INGRESS ? at->programs.ingress[a->role] : at->programs.egress[a->role];
+	    direction == LINK_INGRESS ? at->programs.ingress[a->role] : at->programs.egress[a->role];
 	int fd;
 
 	if (!at->clsact) {
@@ -136,8 +136,8 @@ static int attach_device(struct attach *at, const struct device_info *dev, struc
 	detach(a);
 	if (ret == -ENODEV)
 		return 0;
-	return vt_fail(err, -ret, "attach to device %s: %s (VTrace needs root, or CAP_BPF and CAP_NET_ADMIN)", dev->name,
-		       strerror(-ret));
+	return vt_fail(err, -ret, "attach to device %s: %s (VTrace needs root, or CAP_BPF and CAP_NET_ADMIN)",
+	               dev->name, strerror(-ret));
 }
 
 static struct attachment *find(struct attach *at, int ifindex)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What is attached where. With attach_sync() the attachments follow the devices; with attach_clear() nothing is left. */
+/* What is attached where. With attach_sync() the attachments follow the devices; with attach_clear() nothing is left.
+ */
 #ifndef VT_DATAPATH_LINUX_ATTACH_H
 #define VT_DATAPATH_LINUX_ATTACH_H
 
@@ -21,7 +22,7 @@ struct attach;
 
 /* force_clsact: use clsact even where tcx is there. Removes what a killed agent may have left in clsact. */
 struct attach *attach_new(const struct attach_programs *programs, const struct devices *devices,
-			  struct expedite *expedite, bool force_clsact);
+                          struct expedite *expedite, bool force_clsact);
 void attach_free(struct attach *at);
 
 /* Attaches to every leaf, and to kfree_skb; detaches where a device is gone or has another role. */

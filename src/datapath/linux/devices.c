@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Device discovery by rtnetlink (rtnetlink(7)); see devices.h. Any notification makes the next refresh read links and addresses
- * anew: changes are rare, a dump of a thousand devices takes a few milliseconds, and there is no state to get wrong.
+ * Device discovery by rtnetlink (rtnetlink(7)); see devices.h. Any notification makes the next refresh read links and
+ * addresses anew: changes are rare, a dump of a thousand devices takes a few milliseconds, and there is no state to get
+ * wrong.
  */
 #include "datapath/linux/devices.h"
 
@@ -15,7 +16,7 @@
 #include <string.h>
 
 #define DEVICES_MAX 16384 /* the BPF table of devices has as many */
-#define ADDRS_MAX 1024    /* addresses kept; a host with more has them from one prefix, and only tunnel ends matter */
+#define ADDRS_MAX   1024  /* addresses kept; a host with more has them from one prefix, and only tunnel ends matter */
 
 struct addr {
 	int ifindex;
@@ -33,10 +34,10 @@ struct devices {
 };
 
 /* Kinds that other devices of this host carry: their packets pass a leaf as well. */
-static const char *const inner_kinds[] = {"bridge", "vxlan",  "geneve",  "bond",    "team",   "vlan", "macvlan", "macvtap",
-					  "ipvlan", "gre",    "gretap",  "ip6gre",  "ip6gretap", "erspan", "ip6erspan", "ipip",
-					  "sit",    "ip6tnl", "vti",     "vti6",    "ip_vti", "vrf",  "xfrm",    "nlmon",
-					  "dummy",  "ifb"};
+static const char *const inner_kinds[] = {"bridge",    "vxlan",  "geneve", "bond",   "team",   "vlan",      "macvlan",
+                                          "macvtap",   "ipvlan", "gre",    "gretap", "ip6gre", "ip6gretap", "erspan",
+                                          "ip6erspan", "ipip",   "sit",    "ip6tnl", "vti",    "vti6",      "ip_vti",
+                                          "vrf",       "xfrm",   "nlmon",  "dummy",  "ifb"};
 
 static bool kind_is_inner(const char *kind)
 {
@@ -149,7 +150,8 @@ static int on_addr(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-/* One dump on a socket of its own; notifications stay on the other. Starts over when the kernel says it was interrupted. */
+/* One dump on a socket of its own; notifications stay on the other. Starts over when the kernel says it was
+ * interrupted. */
 static int dump(struct devices *d, int type, mnl_cb_t cb, struct vt_err *err)
 {
 	char buf[32768];

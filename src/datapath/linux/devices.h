@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The host's devices, as rtnetlink tells them: which are leaves (packets enter and leave the VFD there), which role each has,
- * and which VNI the network behind it has. Works in the network namespace that the calling thread is in at devices_open().
+ * The host's devices, as rtnetlink tells them: which are leaves (packets enter and leave the VFD there), which role
+ * each has, and which VNI the network behind it has. Works in the network namespace that the calling thread is in at
+ * devices_open().
  */
 #ifndef VT_DATAPATH_LINUX_DEVICES_H
 #define VT_DATAPATH_LINUX_DEVICES_H
@@ -22,8 +23,8 @@ enum device_role {
 
 struct device_info {
 	int ifindex;
-	int master; /* ifindex of the bridge or bond, 0 */
-	int link;   /* ifindex of the device below, or of the veth peer; 0 */
+	int master;          /* ifindex of the bridge or bond, 0 */
+	int link;            /* ifindex of the device below, or of the veth peer; 0 */
 	bool link_elsewhere; /* `link` is in another network namespace */
 	unsigned short type; /* ARPHRD_* */
 	char name[VT_DEVICE_MAX];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See expedite.h. A lock on the switch keeps two agents on one kernel from taking each other's 1 for the value to restore. The
- * guard knows by shared memory whether a time is open, so that it costs nothing to begin one.
+ * See expedite.h. A lock on the switch keeps two agents on one kernel from taking each other's 1 for the value to
+ * restore. The guard knows by shared memory whether a time is open, so that it costs nothing to begin one.
  */
 #include "datapath/linux/expedite.h"
 
@@ -20,7 +20,7 @@
 
 struct expedite {
 	int knob;
-	int alive;     /* our end of the pipe by which the guard sees us end */
+	int alive; /* our end of the pipe by which the guard sees us end */
 	pid_t guard;
 	bool *changed; /* shared with the guard: the switch is at 1 and was at 0 */
 };

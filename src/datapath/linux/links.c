@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * bpf(2) link creation for hooks that libbpf 1.1 (Debian 12) does not know: it can go when libbpf 1.3 is the oldest supported.
- * The structures are the kernel's UAPI of the versions named in links.h, with only the members used here.
+ * bpf(2) link creation for hooks that libbpf 1.1 (Debian 12) does not know: it can go when libbpf 1.3 is the oldest
+ * supported. The structures are the kernel's UAPI of the versions named in links.h, with only the members used here.
  */
 #include "datapath/linux/links.h"
 
@@ -82,7 +82,7 @@ int link_local_in(int prog_fd, int family)
 static struct bpf_tc_hook clsact_hook(int ifindex, enum link_direction direction)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
-		    .attach_point = direction == LINK_INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS);
+	            .attach_point = direction == LINK_INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS);
 
 	return hook;
 }
@@ -91,7 +91,7 @@ int link_clsact(int prog_fd, int ifindex, enum link_direction direction)
 {
 	struct bpf_tc_hook hook = clsact_hook(ifindex, direction);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY, .prog_fd = prog_fd,
-		    .flags = BPF_TC_F_REPLACE);
+	            .flags = BPF_TC_F_REPLACE);
 	int ret = bpf_tc_hook_create(&hook);
 
 	if (ret && ret != -EEXIST)

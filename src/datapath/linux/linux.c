@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The Linux driver behind datapath.h: puts loader, devices, rules, attachments and inspectors together. One thread; one epoll
- * descriptor watches device changes, the inspectors, and while tasks are armed a timer that drains the ring of records
- * (a wakeup a record would cost more than all the rest).
+ * The Linux driver behind datapath.h: puts loader, devices, rules, attachments and inspectors together. One thread; one
+ * epoll descriptor watches device changes, the inspectors, and while tasks are armed a timer that drains the ring of
+ * records (a wakeup a record would cost more than all the rest).
  */
 #include "datapath/linux/linux.h"
 
@@ -24,8 +24,9 @@
 #include "datapath/linux/rules.h"
 #include "datapath/linux/translated.h"
 
-#define DRAIN_INTERVAL_NS 2000000 /* adds at most 2 ms to a verdict; 500 idle wakeups a second while tasks are armed */
-#define MEMBARRIER_GLOBAL 1       /* MEMBARRIER_CMD_GLOBAL: returns when every running program has ended (RCU) */
+/* Adds at most 2 ms to a verdict, and is 500 idle wakeups a second while tasks are armed. */
+#define DRAIN_INTERVAL_NS 2000000
+#define MEMBARRIER_GLOBAL 1 /* MEMBARRIER_CMD_GLOBAL: returns when every running program has ended (RCU) */
 
 struct place {
 	bool used, started;
@@ -153,7 +154,8 @@ static int linux_arm(struct datapath *base, const struct vt_task *task, struct v
 		return vt_fail(err, EEXIST, "task %u is armed already", task->id);
 	place = free_place(dp);
 	if (place < 0)
-		return vt_fail(err, ENOSPC, "this node has %d tasks armed, the limit (wait for traces to end)", VT_TASKS_MAX);
+		return vt_fail(err, ENOSPC, "this node has %d tasks armed, the limit (wait for traces to end)",
+		               VT_TASKS_MAX);
 	for (int i = 0; i < 2; i++)
 		slots[2 * place + i] = (struct slot){.task = task->id};
 	ret = add_rules(dp, place, task, err);
@@ -263,7 +265,8 @@ static void follow_translation(struct linux_datapath *dp, const struct vt_record
 		if (in >= 0)
 			translated_in(dp->translated, rec, in);
 	} else if (rec->loc == VT_LOC_OUT && translated_out(dp->translated, rec, &filter, &slot)) {
-		rules_add(dp->rules, &filter, slot, NULL); /* with the table full, answers are not traced; nothing is wrong */
+		rules_add(dp->rules, &filter, slot,
+		          NULL); /* with the table full, answers are not traced; nothing is wrong */
 	}
 }
 
@@ -371,17 +374,17 @@ static void linux_close(struct datapath *base)
 }
 
 static const struct datapath_ops linux_ops = {
-	.name = "linux",
-	.arm = linux_arm,
-	.start = linux_start,
-	.stop = linux_stop,
-	.disarm = linux_disarm,
-	.fd = linux_fd,
-	.poll = linux_poll,
-	.busy = linux_busy,
-	.node = linux_node,
-	.stats = linux_stats,
-	.close = linux_close,
+    .name = "linux",
+    .arm = linux_arm,
+    .start = linux_start,
+    .stop = linux_stop,
+    .disarm = linux_disarm,
+    .fd = linux_fd,
+    .poll = linux_poll,
+    .busy = linux_busy,
+    .node = linux_node,
+    .stats = linux_stats,
+    .close = linux_close,
 };
 
 static int watch(struct linux_datapath *dp, int fd, struct vt_err *err)

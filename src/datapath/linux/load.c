@@ -53,11 +53,13 @@ static int kernel_check(struct vt_err *err)
 	uname(&uts);
 	sscanf(uts.release, "%u.%u", &major, &minor);
 	if (major < 5 || (major == 5 && minor < 17))
-		return vt_fail(err, ENOTSUP, "kernel %s is too old: VTrace needs 5.17, the first to say why it drops a packet",
-			       uts.release);
+		return vt_fail(err, ENOTSUP,
+		               "kernel %s is too old: VTrace needs 5.17, the first to say why it drops a packet",
+		               uts.release);
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
-		return vt_fail(err, ENOTSUP, "this kernel has no BTF (/sys/kernel/btf/vmlinux): use one built with "
-					     "CONFIG_DEBUG_INFO_BTF");
+		return vt_fail(err, ENOTSUP,
+		               "this kernel has no BTF (/sys/kernel/btf/vmlinux): use one built with "
+		               "CONFIG_DEBUG_INFO_BTF");
 	return 0;
 }
 
@@ -92,11 +94,12 @@ static int load_skeleton(struct load *l, struct vt_err *err)
 	if (ret && ret != -EPERM)
 		ret = open_skeleton(l, false); /* kernels before 6.4 */
 	if (ret == -EPERM || ret == -EACCES)
-		return vt_fail(err, -ret, "load the BPF programs: not permitted (run as root, or with CAP_BPF, CAP_PERFMON and "
-					  "CAP_NET_ADMIN)");
+		return vt_fail(err, -ret,
+		               "load the BPF programs: not permitted (run as root, or with CAP_BPF, CAP_PERFMON and "
+		               "CAP_NET_ADMIN)");
 	if (ret)
 		return vt_fail(err, -ret, "load the BPF programs: %s (VTRACE_LIBBPF_LOG=1 shows the kernel's reasons)",
-			       strerror(-ret));
+		               strerror(-ret));
 	return 0;
 }
 

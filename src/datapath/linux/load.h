@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The BPF object, loaded: its programs, its shared memory, its ring. The rest of the driver does not see libbpf's skeleton. */
+/* The BPF object, loaded: its programs, its shared memory, its ring. The rest of the driver does not see libbpf's
+ * skeleton. */
 #ifndef VT_DATAPATH_LINUX_LOAD_H
 #define VT_DATAPATH_LINUX_LOAD_H
 

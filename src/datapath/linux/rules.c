@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Filters into the tuple space; see rules.h. Masks keep their index while a rule uses them; an index without rules is a hole that
- * the next new mask fills, and holes at the end are cut off. The programs may look while we change: a key is in the table
- * before its mask is counted in, and goes after, so that they see a rule whole or not at all.
+ * Filters into the tuple space; see rules.h. Masks keep their index while a rule uses them; an index without rules is a
+ * hole that the next new mask fills, and holes at the end are cut off. The programs may look while we change: a key is
+ * in the table before its mask is counted in, and goes after, so that they see a rule whole or not at all.
  */
 #include "datapath/linux/rules.h"
 
@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "keys of IPv4 packets are put together little-endian in match.h");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "keys of IPv4 packets are put together little-endian in match.h");
 
 struct rule {
 	struct rule_key key;
@@ -160,19 +161,21 @@ int rules_add(struct rules *r, const struct vt_filter *filter, unsigned int slot
 	struct rule *rule;
 
 	if (index < 0)
-		return vt_fail(err, ENOSPC, "this node has %d different shapes of filter in use, the limit (wait for traces to end)",
-			       RULE_MASKS_MAX);
+		return vt_fail(err, ENOSPC,
+		               "this node has %d different shapes of filter in use, the limit (wait for traces to end)",
+		               RULE_MASKS_MAX);
 	key = key_of(filter, index);
 	if (has_rule(r, &key, slot))
 		return 0;
 	if (r->n == RULE_KEYS_MAX)
-		return vt_fail(err, ENOSPC, "this node has %d rules in use, the limit (wait for traces to end)", RULE_KEYS_MAX);
+		return vt_fail(err, ENOSPC, "this node has %d rules in use, the limit (wait for traces to end)",
+		               RULE_KEYS_MAX);
 	rule = &r->list[r->n];
 	*rule = (struct rule){.key = key,
-			      .slot = slot,
-			      .wants_vni = filter->fields & VT_FILTER_VNI,
-			      .proto = filter->proto,
-			      .any_proto = !(filter->fields & VT_FILTER_PROTO)};
+	                      .slot = slot,
+	                      .wants_vni = filter->fields & VT_FILTER_VNI,
+	                      .proto = filter->proto,
+	                      .any_proto = !(filter->fields & VT_FILTER_PROTO)};
 	if (set_bit(r, &rule->key, slot, true))
 		return vt_fail(err, errno, "add a rule to the BPF table: %s", strerror(errno));
 	r->n++;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The tuple space, user side: filters become masks and keys in the BPF tables (bpf/shared.h). A task owns one place, that is two
- * slots: 2 * place for the forward direction, 2 * place + 1 for the reverse.
+ * The tuple space, user side: filters become masks and keys in the BPF tables (bpf/shared.h). A task owns one place,
+ * that is two slots: 2 * place for the forward direction, 2 * place + 1 for the reverse.
  */
 #ifndef VT_DATAPATH_LINUX_RULES_H
 #define VT_DATAPATH_LINUX_RULES_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See translated.h. Packets between `in` and `out` are remembered in a direct-mapped table: a packet that is pushed out by
- * another only means that the next packet of its flow teaches us the translation.
+ * See translated.h. Packets between `in` and `out` are remembered in a direct-mapped table: a packet that is pushed out
+ * by another only means that the next packet of its flow teaches us the translation.
  */
 #include "datapath/linux/translated.h"
 
@@ -36,7 +36,8 @@ void translated_in(struct translated *t, const struct vt_record *rec, unsigned i
 	t->entries[rec->packet_id % ENTRIES] = (struct entry){rec->packet_id, slot, rec->flow};
 }
 
-bool translated_out(struct translated *t, const struct vt_record *rec, struct vt_filter *ret_filter, unsigned int *ret_slot)
+bool translated_out(struct translated *t, const struct vt_record *rec, struct vt_filter *ret_filter,
+                    unsigned int *ret_slot)
 {
 	struct entry *e = &t->entries[rec->packet_id % ENTRIES];
 	const struct vt_flow *flow = &rec->flow;

@@ -8,14 +8,14 @@
 #define TC_ACT_UNSPEC (-1) /* lets later programs and filters run */
 
 /*
- * clang 14 narrows or merges accesses to context members, which the verifier refuses ("dereference of modified ctx ptr"):
- * read and write each once, through a volatile pointer.
+ * clang 14 narrows or merges accesses to context members, which the verifier refuses ("dereference of modified ctx
+ * ptr"): read and write each once, through a volatile pointer.
  */
 #define ctx_get(ctx, member) (*(volatile __u32 *)&(ctx)->member)
-#define ctx_set(ctx, member, value)                                                                                    \
-	do {                                                                                                           \
-		*(volatile __u32 *)&(ctx)->member = (value);                                                           \
-		asm volatile("" ::: "memory");                                                                         \
+#define ctx_set(ctx, member, value)                          \
+	do {                                                 \
+		*(volatile __u32 *)&(ctx)->member = (value); \
+		asm volatile("" ::: "memory");               \
 	} while (0)
 
 static __always_inline bool tci_coloured(__u32 tci)
@@ -38,8 +38,8 @@ static __always_inline void colour_set(struct __sk_buff *skb, __u32 hop)
 }
 
 /*
- * The hop that a packet's tc_index says, or, where someone overwrote that and only the mark is left, what `seen` knows of
- * the packet; 0 if it is not ours.
+ * The hop that a packet's tc_index says, or, where someone overwrote that and only the mark is left, what `seen` knows
+ * of the packet; 0 if it is not ours.
  */
 static __always_inline __u32 colour_hop(__u32 tci, __u64 id)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
-/* A record into the ring. Nobody is woken: user space drains by timer (a wakeup a record costs more than all the rest). */
+/* A record into the ring. Nobody is woken: user space drains by timer (a wakeup a record costs more than all the rest).
+ */
 #ifndef VT_BPF_EMIT_H
 #define VT_BPF_EMIT_H
 
@@ -48,7 +49,8 @@ __noinline int emit(const struct packet *p, const struct sighting *s)
 	r->reason = s->reason;
 	r->dst_error = s->dst_error;
 	r->segments = s->segments ? s->segments : 1;
-	r->flags = s->flags | (p->encap ? VT_REC_ENCAP : 0) | (p->frag ? VT_REC_FRAG : 0) | (p->frag == 2 ? VT_REC_LATER_FRAG : 0);
+	r->flags = s->flags | (p->encap ? VT_REC_ENCAP : 0) | (p->frag ? VT_REC_FRAG : 0) |
+	           (p->frag == 2 ? VT_REC_LATER_FRAG : 0);
 	__builtin_memcpy(&r->flow, &p->flow, sizeof(r->flow));
 	__builtin_memcpy(r->outer_src, p->outer_src, 16);
 	__builtin_memcpy(r->outer_dst, p->outer_dst, 16);

@@ -8,8 +8,8 @@
 #include "datapath/linux/bpf/shared.h"
 
 #define RING_BYTES (8 * 1024 * 1024) /* 55 000 records: 100 ms of 500 000 records a second */
-#define HEAD_MAX 256                 /* outer IPv6 + UDP + VXLAN + Ethernet + inner IPv6 + TCP with options: 214 */
-#define HEAD_MASK (HEAD_MAX - 1)
+#define HEAD_MAX   256               /* outer IPv6 + UDP + VXLAN + Ethernet + inner IPv6 + TCP with options: 214 */
+#define HEAD_MASK  (HEAD_MAX - 1)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

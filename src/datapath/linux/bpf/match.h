@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
 /*
- * Is an uncoloured packet wanted by a task? This is the path that ordinary traffic pays for, so it reads the packet directly
- * and leaves at the first certain "no".
+ * Is an uncoloured packet wanted by a task? This is the path that ordinary traffic pays for, so it reads the packet
+ * directly and leaves at the first certain "no".
  */
 #ifndef VT_BPF_MATCH_H
 #define VT_BPF_MATCH_H

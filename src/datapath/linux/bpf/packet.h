@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
 /*
- * From the first bytes of a coloured packet to what a record says of it. Runs for coloured packets only; works on a copy of
- * the headers, so tc programs, tracepoints and netfilter programs share it.
+ * From the first bytes of a coloured packet to what a record says of it. Runs for coloured packets only; works on a
+ * copy of the headers, so tc programs, tracepoints and netfilter programs share it.
  *
  * Functions that are not static are verified once each, by themselves, not along every path that calls them: that keeps
  * loading fast. The verifier makes them check their pointers for NULL.
@@ -13,28 +13,28 @@
 #include <bpf/bpf_endian.h>
 #include "core/packet_id.h"
 
-#define NEXTHDR_HOP 0
-#define NEXTHDR_ROUTING 43
+#define NEXTHDR_HOP      0
+#define NEXTHDR_ROUTING  43
 #define NEXTHDR_FRAGMENT 44
-#define NEXTHDR_DEST 60
-#define EXT_HEADERS_MAX 4
+#define NEXTHDR_DEST     60
+#define EXT_HEADERS_MAX  4
 
-#define PROTO_ICMP 1
-#define PROTO_TCP 6
-#define PROTO_UDP 17
-#define PROTO_ICMPV6 58
-#define PROTO_SCTP 132
+#define PROTO_ICMP    1
+#define PROTO_TCP     6
+#define PROTO_UDP     17
+#define PROTO_ICMPV6  58
+#define PROTO_SCTP    132
 #define VXLAN_HEADERS (8 + 8 + 14) /* UDP, VXLAN, inner Ethernet without VLAN */
 
 struct packet {
 	struct vt_flow flow;
 	__u64 id;
-	__u32 length;   /* IP header on */
+	__u32 length; /* IP header on */
 	__u32 tcp_seq;
-	__u32 payload;  /* TCP: payload bytes, of all segments */
+	__u32 payload; /* TCP: payload bytes, of all segments */
 	__u32 vni;
-	__u16 frag;     /* 0: whole, 1: first fragment, 2: later fragment */
-	__u8 encap;     /* a VXLAN header was passed; outer_* and vni hold */
+	__u16 frag; /* 0: whole, 1: first fragment, 2: later fragment */
+	__u8 encap; /* a VXLAN header was passed; outer_* and vni hold */
 	__u8 outer_later_frag;
 	__u8 outer_src[16];
 	__u8 outer_dst[16];
@@ -85,7 +85,7 @@ static __always_inline void copy_addr(const struct head *h, __u32 at, bool v6, _
 struct ip_layer {
 	__u32 l4;
 	__u32 length;
-	__u16 ip_id; /* network order */
+	__u16 ip_id;  /* network order */
 	__u16 frag;   /* 0: whole, 1: first fragment, 2: later fragment */
 	__u16 offset; /* of a later fragment, in units of 8 bytes */
 	__u8 proto;
@@ -251,7 +251,7 @@ __noinline int transport_parse(const struct head *h, const struct ip_layer *ip, 
 		}
 		id_payload(h, l4 + 8, at + ip->length, &input);
 	} else if (ip->proto == PROTO_TCP || ip->proto == PROTO_UDP || ip->proto == PROTO_SCTP ||
-		   ip->proto == PROTO_ICMP || ip->proto == PROTO_ICMPV6) {
+	           ip->proto == PROTO_ICMP || ip->proto == PROTO_ICMPV6) {
 		return -1;
 	} else {
 		id_payload(h, l4, at + ip->length, &input);
@@ -261,8 +261,8 @@ __noinline int transport_parse(const struct head *h, const struct ip_layer *ip, 
 }
 
 /*
- * Parses a packet from its outermost IP header. With `tunnel`, UDP to a VXLAN port is a tunnel and the tenant packet inside
- * is what p describes. 0, or -1 if there is no tenant packet to be seen.
+ * Parses a packet from its outermost IP header. With `tunnel`, UDP to a VXLAN port is a tunnel and the tenant packet
+ * inside is what p describes. 0, or -1 if there is no tenant packet to be seen.
  */
 __noinline int packet_parse(const struct head *h, __u32 tunnel, struct packet *p)
 {

@@ -13,13 +13,13 @@
  * it; one or more bits of skb->mark say "coloured" (nftables can see those). tc_index = magic | OUT | hop.
  */
 #define COLOUR_TCI_MAGIC 0xa540
-#define COLOUR_TCI_MASK 0xffe0
-#define COLOUR_TCI_OUT 0x0010 /* the packet has been logged `out`; what drops it now is a queue or a driver */
-#define COLOUR_TCI_HOP 0x000f
+#define COLOUR_TCI_MASK  0xffe0
+#define COLOUR_TCI_OUT   0x0010 /* the packet has been logged `out`; what drops it now is a queue or a driver */
+#define COLOUR_TCI_HOP   0x000f
 
 /*
- * Free of what is commonly taken: kube-proxy 0x4000 and 0x8000, Cilium 0x0f00 and the upper half, Calico the upper half,
- * Weave 0x60000, Tailscale 0xff0000, Istio 0x539, AWS VPC CNI 0x80.
+ * Free of what is commonly taken: kube-proxy 0x4000 and 0x8000, Cilium 0x0f00 and the upper half, Calico the upper
+ * half, Weave 0x60000, Tailscale 0xff0000, Istio 0x539, AWS VPC CNI 0x80.
  */
 #define COLOUR_MARK_DEFAULT 0x2000
 
@@ -29,7 +29,7 @@
  */
 #define RULE_MASKS_MAX 64   /* different filter shapes at once; bounds what an unmatched packet can cost */
 #define RULE_SLOTS_MAX 512  /* 256 tasks, two directions each: slot = 2 * task's place + reverse */
-#define RULE_KEYS_MAX 4096  /* a task has at most 2 keys; more come from translated flows */
+#define RULE_KEYS_MAX  4096 /* a task has at most 2 keys; more come from translated flows */
 
 struct rule_key {
 	__u64 src[2];
@@ -55,23 +55,23 @@ struct slot {
 };
 
 struct device {
-	__u32 vni;   /* of the network that the port is in, 0: none or unknown */
+	__u32 vni; /* of the network that the port is in, 0: none or unknown */
 	__u32 pad;
 };
 
 struct bpf_config {
-	__u32 netns;          /* inode number of the host's network namespace */
+	__u32 netns; /* inode number of the host's network namespace */
 	__u32 mark_mask;
-	__u32 n_masks;        /* 0: nothing to colour */
-	__u32 want_vni;       /* some mask looks at the VNI */
+	__u32 n_masks;  /* 0: nothing to colour */
+	__u32 want_vni; /* some mask looks at the VNI */
 	struct rule_key masks[RULE_MASKS_MAX];
-	__u8 want_proto[256]; /* some task may want this protocol */
+	__u8 want_proto[256];        /* some task may want this protocol */
 	__u8 vxlan_ports[65536 / 8]; /* bitmap by UDP port, host order */
 };
 
 struct bpf_counters {
-	__u64 lost_ring;  /* records that found the ring full */
-	__u64 unparsed;   /* coloured packets whose headers could not be read, so no record could be made */
+	__u64 lost_ring; /* records that found the ring full */
+	__u64 unparsed;  /* coloured packets whose headers could not be read, so no record could be made */
 };
 
 _Static_assert(sizeof(struct rule_key) == 48, "struct rule_key has padding");

@@ -3,14 +3,14 @@
  * The Linux VFD's data generation: colour at the first VFD, match and log on the way in, on the way out, and where the
  * kernel drops (paper, section 4). One packet's way through this file:
  *
- *   ingress_*   a packet enters by a leaf device. With a coloured outer header: matched, `in`, hop n. An uncoloured tunnel
- *               packet is none of our business (its first VFD did not want it). Anything else is held against the tasks and,
+ *   ingress_*   a packet enters by a leaf device. With a coloured outer header: matched, `in`, hop n. An uncoloured
+ * tunnel packet is none of our business (its first VFD did not want it). Anything else is held against the tasks and,
  *               if wanted and within packet_count, coloured: `in`, hop 1.
  *   egress_*    a coloured packet leaves by a leaf device: `out`; a tunnel's outer header gets the colour of hop n + 1.
  *   on_kfree_skb, on_local_in   a coloured packet ends inside: dropped, or taken by the node's own stack.
  *
- * There is a pair of programs for each kind of device: `tenant` is the port of a network with a VNI (what it sends is never our
- * tunnel), `outside` is everything else; `l3` devices have no Ethernet header.
+ * There is a pair of programs for each kind of device: `tenant` is the port of a network with a VNI (what it sends is
+ * never our tunnel), `outside` is everything else; `l3` devices have no Ethernet header.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -27,7 +27,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define ETH_IPV4 bpf_htons(0x0800)
 #define ETH_IPV6 bpf_htons(0x86dd)
-#define ETH_LEN 14
+#define ETH_LEN  14
 
 /* Copies the packet's first bytes from its IP header at `l3`. NULL if it is shorter than an IP header. */
 static __always_inline struct head *head_of_skb(struct __sk_buff *skb, __u32 l3)
@@ -223,8 +223,8 @@ lookup:
 /*
  * A packet with a coloured outer header, from another VFD. 0 if it turns out to be none.
  *
- * Receive offload behind us (VXLAN's GRO cells) would merge a coloured TCP packet into an uncoloured one, which hides it: the
- * coloured packets of a flow get a hash of their own, so they are merged among themselves only, in their order.
+ * Receive offload behind us (VXLAN's GRO cells) would merge a coloured TCP packet into an uncoloured one, which hides
+ * it: the coloured packets of a flow get a hash of their own, so they are merged among themselves only, in their order.
  */
 __noinline int match_packet(struct __sk_buff *skb, __u32 l3, __u32 hop)
 {
