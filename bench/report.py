@@ -6,6 +6,9 @@ import platform
 import statistics
 
 
+PAIRS_MIN = 6  # below it the range of all values is no 95 % interval of the median
+
+
 def quantile(values, q):
     """Nearest rank: a value that was measured, never one in between."""
     values = sorted(values)
@@ -17,7 +20,7 @@ def interval(values):
     values = sorted(values)
     n = len(values)
     k = int((n - 1.96 * n**0.5) / 2)
-    return (values[k], values[n - 1 - k]) if n >= 6 else (values[0], values[-1])
+    return (values[k], values[n - 1 - k]) if n >= PAIRS_MIN else (values[0], values[-1])
 
 
 def spread(values):
@@ -31,6 +34,8 @@ def judge(ok, noise=False):
 
 def judge_ratio(ratios, limit):
     """A limit is missed only where all of the interval is above it, and met only where all of it is below."""
+    if len(ratios) < PAIRS_MIN:
+        return "too few pairs to tell"
     low, high = interval(ratios)
     return judge(high <= limit, noise=low <= limit < high)
 
@@ -48,7 +53,7 @@ class Table:
     def ratio(self, what, ratios, limit=None, extra=""):
         low, high = interval(ratios)
         s = spread(ratios)
-        verdict = judge_ratio(ratios, limit) if limit else "same, within noise" if low <= 1 <= high else ""
+        verdict = judge_ratio(ratios, limit) if limit else "as without, within noise" if low <= 1 <= high else ""
         self.row(what, f"{s['median']:.3f}", f"p10-p90 {s['p10']:.3f}-{s['p90']:.3f}, median within {low:.3f}-{high:.3f}, "
                  f"{len(ratios)} pairs{extra}", f"<= {limit:.2f}" if limit else "", verdict)
 

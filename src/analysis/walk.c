@@ -100,12 +100,17 @@ static void add_node(struct trail *trail, uint16_t node)
 	trail->n_nodes++;
 }
 
-/* The drop behind the egress hook takes the last `out` before it on its device back. */
+/*
+ * A drop takes the last `out` before it on its device back: one behind the egress hook (a queue, a driver), or one in
+ * the node's own stack (no listener) after the stack had taken the packet.
+ */
 static void cancel_out(struct walker *w, const struct station *station, uint32_t error)
 {
+	bool after_out = w->recs[error]->flags & VT_REC_AFTER_OUT;
+
 	for (uint32_t i = error; i-- > station->first;) {
 		if (w->recs[i]->loc == VT_LOC_OUT && !w->s->cancelled[i] &&
-		    w->recs[i]->ifindex == w->recs[error]->ifindex) {
+		    (after_out || w->recs[i]->flags & VT_REC_LOCAL) && w->recs[i]->ifindex == w->recs[error]->ifindex) {
 			w->s->cancelled[i] = true;
 			return;
 		}
@@ -124,7 +129,7 @@ static void build_stations(struct walker *w)
 		     end++) {
 			w->s->cancelled[end] = w->s->led_on[end] = false;
 			station->ended |= w->recs[end]->loc != VT_LOC_IN;
-			if (w->recs[end]->loc == VT_LOC_ERROR && w->recs[end]->flags & VT_REC_AFTER_OUT)
+			if (w->recs[end]->loc == VT_LOC_ERROR)
 				cancel_out(w, station, end);
 		}
 		station->end = end;
