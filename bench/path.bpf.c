@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
 /*
- * The BPF side of path.c: `feed` numbers the frames that enter at a VM's port, `empty` is a tc program that does nothing,
- * `sink` takes the frames out and counts them where the other VM would get them.
+ * The BPF side of path.c: `feed` numbers the frames that enter at a VM's port, `empty` is a tc program that does
+ * nothing, `sink` takes the frames out and counts them where the other VM would get them.
  */
 #include "datapath/linux/bpf/vmlinux.h"
 #include <bpf/bpf_helpers.h>

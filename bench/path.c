@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Generator, sink and empty programs for the forwarding benchmark, in a lab that is up. Frames enter host a at the port of
- * vm1 as if vm1 had sent them (BPF_PROG_TEST_RUN with live frames), go through bridge, VXLAN, underlay and host b, and are
- * counted and taken out at the ingress of vm2's eth0.
+ * Generator, sink and empty programs for the forwarding benchmark, in a lab that is up. Frames enter host a at the port
+ * of vm1 as if vm1 had sent them (BPF_PROG_TEST_RUN with live frames), go through bridge, VXLAN, underlay and host b,
+ * and are counted and taken out at the ingress of vm2's eth0.
  *
  * All of the path is softirq work of the one CPU that this process is pinned to. Its cost is that CPU's time in this
  * process and in its ksoftirqd, so other processes on the machine disturb it less than they disturb a wall clock.
@@ -45,8 +45,7 @@ struct path {
 	struct path_bpf *skel;
 	struct bpf_link *feed;
 	struct expedite *expedite; /* attaching takes 5 to 40 ms a hook without */
-	int vm1; /* ifindex of its port in host a */
-	int sink;
+	int vm1;                   /* ifindex of its port in host a */
 	int hooks[HOOKS_MAX];
 	int n_hooks;
 	char ksoftirqd[64]; /* its schedstat file */
@@ -165,13 +164,16 @@ static struct path_frame make_frame(void)
 
 static void open_path(struct path *p)
 {
+	int ret;
+
 	p->skel = path_bpf__open_and_load();
 	if (!p->skel)
 		die("load", "the BPF programs", errno);
 	enter(p, "vm2");
-	p->sink = link_tcx(bpf_program__fd(p->skel->progs.sink), (int)if_nametoindex("eth0"), LINK_INGRESS);
-	if (p->sink < 0)
-		die("attach the sink to", "eth0 of vm2", -p->sink);
+	/* clsact: tcx does not know TC_ACT_STOLEN, it would let the packets pass. */
+	ret = link_clsact(bpf_program__fd(p->skel->progs.sink), (int)if_nametoindex("eth0"), LINK_INGRESS);
+	if (ret)
+		die("attach the sink to", "eth0 of vm2", -ret);
 	enter(p, "a");
 	p->vm1 = (int)if_nametoindex("vm1");
 	p->feed = bpf_program__attach_xdp(p->skel->progs.feed, p->vm1);
@@ -197,7 +199,8 @@ static void empty_in(struct path *p, const char *node)
 		die(err.text, node, EIO);
 	dev = devices_all(d, &n);
 	for (size_t i = 0; i < n; i++) {
-		for (int direction = 0; direction < 2 && dev[i].role != DEVICE_INNER && p->n_hooks < HOOKS_MAX; direction++) {
+		for (int direction = 0; direction < 2 && dev[i].role != DEVICE_INNER && p->n_hooks < HOOKS_MAX;
+		     direction++) {
 			int fd = link_tcx(bpf_program__fd(p->skel->progs.empty), dev[i].ifindex, direction);
 
 			if (fd < 0)
@@ -287,7 +290,8 @@ int main(int argc, char **argv)
 	}
 	empty_off(&p);
 	bpf_link__destroy(p.feed);
-	close(p.sink);
+	enter(&p, "vm2");
+	unlink_clsact((int)if_nametoindex("eth0"), LINK_INGRESS);
 	path_bpf__destroy(p.skel);
 	expedite_close(p.expedite);
 	return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
-/* The frame that the forwarding benchmark sends, shared by its generator and its BPF programs. Little-endian machines. */
+/* The frame that the forwarding benchmark sends, shared by its generator and its BPF programs. Little-endian machines.
+ */
 #ifndef VT_BENCH_PATH_H
 #define VT_BENCH_PATH_H
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * What single BPF programs cost, by BPF_PROG_TEST_RUN: the programs as the driver loads them, with rules as the driver makes
- * them, and nothing attached. Rounds over all rows in turn, so that a disturbance of the machine does not hit one row only.
+ * What single BPF programs cost, by BPF_PROG_TEST_RUN: the programs as the driver loads them, with rules as the driver
+ * makes them, and nothing attached. Rounds over all rows in turn, so that a disturbance of the machine does not hit one
+ * row only.
  *
  * Usage: bench-programs ROUNDS. One line a row: name, TAB, then nanoseconds per run in each round, by blanks.
  */
@@ -48,7 +49,8 @@ struct row {
 static const struct row rows[] = {
     {"empty program", INGRESS, DEVICE_INNER},
     {"ingress, VM port: no task", INGRESS, DEVICE_TENANT},
-    {"ingress, VM port: 10 tasks for another protocol", INGRESS, DEVICE_TENANT, .tasks = TASKS_TCP, .n = 10, .shapes = 1},
+    {"ingress, VM port: 10 tasks for another protocol", INGRESS, DEVICE_TENANT, .tasks = TASKS_TCP, .n = 10,
+     .shapes = 1},
     {"ingress, VM port: 1 task, no match", INGRESS, DEVICE_TENANT, .tasks = TASKS_OTHER, .n = 1, .shapes = 1},
     {"ingress, VM port: 10 tasks, no match", INGRESS, DEVICE_TENANT, .tasks = TASKS_OTHER, .n = 10, .shapes = 1},
     {"ingress, VM port: 256 tasks, no match", INGRESS, DEVICE_TENANT, .tasks = TASKS_OTHER, .n = 256, .shapes = 1},
@@ -180,8 +182,8 @@ static void check_records(struct bench *b, const struct row *row)
 	b->records = 0;
 	load_drain(b->load, count_record, b);
 	if (b->records != (wanted ? REPEAT : 0)) {
-		fprintf(stderr, "bench-programs: %s: %llu records of %d packets\n", row->name, (unsigned long long)b->records,
-		        wanted ? REPEAT : 0);
+		fprintf(stderr, "bench-programs: %s: %llu records of %d packets\n", row->name,
+		        (unsigned long long)b->records, wanted ? REPEAT : 0);
 		exit(1);
 	}
 }

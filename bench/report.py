@@ -32,8 +32,10 @@ def judge(ok, noise=False):
     return "cannot be told from noise" if noise else "met" if ok else "MISSED"
 
 
-def judge_ratio(ratios, limit):
+def judge_ratio(ratios, limit, disturbed):
     """A limit is missed only where all of the interval is above it, and met only where all of it is below."""
+    if disturbed:
+        return "disturbed, cannot be told"
     if len(ratios) < PAIRS_MIN:
         return "too few pairs to tell"
     low, high = interval(ratios)
@@ -50,12 +52,16 @@ class Table:
     def row(self, what, value, detail="", target="", verdict=""):
         self.rows.append((what, value, detail, target, verdict))
 
-    def ratio(self, what, ratios, limit=None, extra=""):
+    def ratio(self, what, ratios, limit=None, disturbed=0, lost=0):
         low, high = interval(ratios)
         s = spread(ratios)
-        verdict = judge_ratio(ratios, limit) if limit else "as without, within noise" if low <= 1 <= high else ""
+        if limit:
+            verdict = judge_ratio(ratios, limit, disturbed)
+        else:
+            verdict = "as without, within noise" if low <= 1 <= high else ""
+        notes = (f", {disturbed} disturbed" if disturbed else "") + (f", {lost} packets lost" if lost else "")
         self.row(what, f"{s['median']:.3f}", f"p10-p90 {s['p10']:.3f}-{s['p90']:.3f}, median within {low:.3f}-{high:.3f}, "
-                 f"{len(ratios)} pairs{extra}", f"<= {limit:.2f}" if limit else "", verdict)
+                 f"{len(ratios)} pairs{notes}", f"<= {limit:.2f}" if limit else "", verdict)
 
     def times(self, what, ms, limit=None, late=0):
         s = spread(ms)

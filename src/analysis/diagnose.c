@@ -97,6 +97,8 @@ static enum wait diagnose(const struct analysis *a, const struct group *group, c
 		outcome->proven = complete;
 		break;
 	case LEAF_GAP:
+		if (node_queue_drops(a->nodes[trail->last->node], trail->last->ifindex, window_start(a, group)))
+			break; /* it may still wait in the queue that is full */
 		outcome->end = VT_LOST;
 		outcome->cause = VT_CAUSE_UNDERLAY_LOST;
 		outcome->proven = true; /* the tally weakens it if nothing coloured ever made this way */

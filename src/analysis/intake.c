@@ -198,6 +198,8 @@ static void take_record(struct analysis *a, struct node *node, const struct vt_l
 	group_append(a, group, number);
 	merge_note(a, group, stored_at(a, number));
 	note_arrival(a, node, rec);
+	if (rec->loc == VT_LOC_ERROR && rec->flags & VT_REC_AFTER_OUT)
+		node_queue_dropped(node, rec->ifindex, a->now);
 	if (rec->flags & VT_REC_COLOURED && !take_coloured(a, node, group, number, rec))
 		node_lost(a, node, 1);
 	group_touch(a, group);

@@ -25,6 +25,7 @@
 #include "analysis/pool.h"
 
 #define TRACES_MAX     1024 /* tasks at once: four times what a node takes, since nodes differ */
+#define NODE_QUEUES 8 /* devices of a node that drop at once; the one that did so longest ago gives way */
 #define NODE_INCIDENTS 8    /* kept apart per node; more are joined, which only makes the analysis more careful */
 #define TALLY_CAUSES   32   /* causes of one task: more than a person reads; the rest is joined and counted */
 #define TALLY_PATHS \
@@ -94,6 +95,12 @@ struct incident {
 	uint64_t hole; /* HOLE: number of the batch that is missing */
 };
 
+/* A drop behind the egress hook: packets that left by this device may wait in a queue for long. */
+struct queue_drop {
+	uint32_t ifindex; /* 0: free */
+	uint64_t at;      /* arrival */
+};
+
 struct node {
 	char name[VT_NODE_MAX];
 	uint16_t index;
@@ -107,6 +114,7 @@ struct node {
 	uint64_t lost;        /* cumulative count of the last PROGRESS of this boot */
 	uint64_t gap_pending; /* records missed by sequence number that a PROGRESS may still count again */
 	uint64_t missing;     /* records known to be lost, all boots */
+	struct queue_drop queue_drops[NODE_QUEUES]; /* the latest, one a device */
 	unsigned int n_incidents;
 	struct incident incidents[NODE_INCIDENTS];
 	uint32_t n_addrs;

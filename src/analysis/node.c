@@ -310,3 +310,28 @@ bool member_complete(const struct trace *trace, const struct node *node, uint64_
 	return member && member->state == MEMBER_ARMED && member->boot == node->boot && !member->gone &&
 	       node_complete(node, since);
 }
+
+void node_queue_dropped(struct node *node, uint32_t ifindex, uint64_t now)
+{
+	struct queue_drop *oldest = &node->queue_drops[0];
+
+	for (int i = 0; i < NODE_QUEUES; i++) {
+		struct queue_drop *drop = &node->queue_drops[i];
+
+		if (drop->ifindex == ifindex) {
+			drop->at = now;
+			return;
+		}
+		if (drop->at < oldest->at)
+			oldest = drop;
+	}
+	*oldest = (struct queue_drop){ifindex, now};
+}
+
+bool node_queue_drops(const struct node *node, uint32_t ifindex, uint64_t since)
+{
+	for (int i = 0; i < NODE_QUEUES; i++)
+		if (node->queue_drops[i].ifindex == ifindex)
+			return node->queue_drops[i].at >= since;
+	return false;
+}

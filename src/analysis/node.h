@@ -27,6 +27,10 @@ void node_down(struct analysis *a, struct node *node);
 /* `count` records of the node are lost; 0 where nobody knows how many. */
 void node_lost(struct analysis *a, struct node *node, uint64_t count);
 
+/* A packet was dropped behind the egress hook of a device; and whether that happened since. */
+void node_queue_dropped(struct node *node, uint32_t ifindex, uint64_t now);
+bool node_queue_drops(const struct node *node, uint32_t ifindex, uint64_t since);
+
 /* The node with this address; NULL if there is none, or more than one. */
 struct node *node_by_addr(const struct analysis *a, const uint8_t addr[16]);
 

@@ -201,6 +201,9 @@ static int begin(struct controller *ctl, const struct vt_task *task, int64_t cre
 	}
 	HASH_ADD(hh, ctl->traces, id, sizeof(trace->id), trace);
 	controller_tell(ctl, arm_line(task));
+	trace->shown = trace->life.state;
+	if (store_set_state(ctl->config.store, trace->id, trace->shown, NULL))
+		stats_add(&ctl->config.stats->store_errors);
 	return 0;
 }
 

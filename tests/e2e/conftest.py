@@ -43,7 +43,7 @@ def agents(lab):
     """Server and agents in the fresh lab."""
     system = System(lab)
     yield system
-    system.stop()
+    assert system.stop() == []
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,6 @@ def shared():
     try:
         system = System(made)
         yield system
-        system.stop()
+        assert system.stop() == []
     finally:
         made.down()

@@ -23,6 +23,8 @@ SERVER = "http://172.30.0.254:8471"
 AGENTS = {"a": "vswitch", "b": "vswitch", "gw": "vrouter"}
 READY_S = 10  # a server or an agent that is not ready by then never will be
 RESULT_S = 20  # beyond a trace's own time: arming, the long buffer (4 s), and a loaded machine
+STOP_S = 3  # the contract says one second; the tests' machine may be busy
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:")
 
 _numbers = itertools.count(1)
 
@@ -251,10 +253,20 @@ class System:
             self.agents[node].wait_line("^ready:", READY_S)
 
     def stop(self):
+        """Ends all that runs; returns what was wrong with how it ran or ended, by the sanitizers' word or its status."""
+        wrong = []
         for proc in [*self.agents.values(), self.server]:
-            if proc:
-                proc.stop()
+            if not proc:
+                continue
+            running = proc.popen.poll() is None
+            start = time.monotonic()
+            status = proc.stop()
+            if running and (status != 0 or time.monotonic() - start > STOP_S):
+                wrong.append(f"{proc.name} ended with {status} {time.monotonic() - start:.1f} s after SIGTERM")
+            if SANITIZER.search(proc.output()):
+                wrong.append(f"{proc.name}: {proc.output()}")
         shutil.rmtree(self.data, ignore_errors=True)
+        return wrong
 
     def logs(self):
         procs = [self.server, *self.agents.values()]
