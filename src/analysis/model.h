@@ -25,7 +25,7 @@
 #include "analysis/pool.h"
 
 #define TRACES_MAX     1024 /* tasks at once: four times what a node takes, since nodes differ */
-#define NODE_QUEUES 8 /* devices of a node that drop at once; the one that did so longest ago gives way */
+#define NODE_QUEUES    8    /* devices of a node that drop at once; the one that did so longest ago gives way */
 #define NODE_INCIDENTS 8    /* kept apart per node; more are joined, which only makes the analysis more careful */
 #define TALLY_CAUSES   32   /* causes of one task: more than a person reads; the rest is joined and counted */
 #define TALLY_PATHS \
