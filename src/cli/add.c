@@ -87,6 +87,19 @@ static int add_wait(struct vtrace_client *client, const struct options *opts, co
 	return status;
 }
 
+/* The id is what was asked for; that the trace is over before it began should not wait for someone to look. */
+static void print_added(const struct options *opts, const json_t *answer)
+{
+	const char *id = json_string_value(json_object_get(answer, "id"));
+
+	if (options_has(opts, "json"))
+		cli_print_json(answer);
+	else
+		printf("%s\n", id);
+	if (!strcmp(json_string_value(json_object_get(answer, "state")), "failed"))
+		fprintf(stderr, "vtrace add: trace %s failed at once; 'vtrace result %s' says why\n", id, id);
+}
+
 static int add_task(struct vtrace_client *client, const struct options *opts)
 {
 	char filter[VT_FILTER_MAX];
@@ -103,10 +116,8 @@ static int add_task(struct vtrace_client *client, const struct options *opts)
 		return cli_fail(opts, &error);
 	if (options_has(opts, "wait"))
 		status = add_wait(client, opts, json_string_value(json_object_get(answer, "id")));
-	else if (options_has(opts, "json"))
-		cli_print_json(answer);
 	else
-		printf("%s\n", json_string_value(json_object_get(answer, "id")));
+		print_added(opts, answer);
 	json_decref(answer);
 	return status;
 }
