@@ -24,9 +24,10 @@
 #include "datapath/linux/rules.h"
 #include "datapath/linux/translated.h"
 
-/* Adds at most 2 ms to a verdict, and is 500 idle wakeups a second while tasks are armed. */
-#define DRAIN_INTERVAL_NS 2000000
-#define MEMBARRIER_GLOBAL 1 /* MEMBARRIER_CMD_GLOBAL: returns when every running program has ended (RCU) */
+#define DRAIN_INTERVAL_NS  2000000  /* while records come: adds at most 2 ms to a verdict */
+#define ASLEEP_INTERVAL_NS 50000000 /* else: for a record that came while we fell asleep and so woke nobody */
+#define IDLE_POLLS         16       /* polls without a record until we fall asleep */
+#define MEMBARRIER_GLOBAL  1        /* MEMBARRIER_CMD_GLOBAL: returns when every running program has ended (RCU) */
 
 struct place {
 	bool used, started;
@@ -45,6 +46,8 @@ struct linux_datapath {
 	struct place places[VT_TASKS_MAX];
 	unsigned int n_tasks, n_bidirectional;
 	int epoll, timer;
+	bool awake; /* the timer runs at its short interval */
+	unsigned int idle_polls;
 	uint64_t records;
 	/* valid during poll() */
 	datapath_sink sink;
@@ -81,11 +84,26 @@ static void publish_devices(struct linux_datapath *dp)
 	}
 }
 
-static void set_timer(struct linux_datapath *dp, bool on)
+static void set_timer(struct linux_datapath *dp, long interval_ns)
 {
-	struct itimerspec spec = {{0, on ? DRAIN_INTERVAL_NS : 0}, {0, on ? DRAIN_INTERVAL_NS : 0}};
+	struct itimerspec spec = {{0, interval_ns}, {0, interval_ns}};
 
 	timerfd_settime(dp->timer, 0, &spec, NULL);
+}
+
+/* Drains by timer while records come; else waits for the ring to wake us, and looks now and then all the same. */
+static void pace(struct linux_datapath *dp, bool got_records)
+{
+	struct bpf_config *config = load_config(dp->load);
+	bool awake;
+
+	dp->idle_polls = got_records ? 0 : dp->idle_polls + 1;
+	awake = dp->idle_polls < IDLE_POLLS;
+	if (!dp->n_tasks || awake == dp->awake)
+		return;
+	dp->awake = awake;
+	__atomic_store_n(&config->reader_asleep, !awake, __ATOMIC_SEQ_CST);
+	set_timer(dp, awake ? DRAIN_INTERVAL_NS : ASLEEP_INTERVAL_NS);
 }
 
 static int place_of(const struct linux_datapath *dp, uint32_t task)
@@ -122,7 +140,7 @@ static int add_rules(struct linux_datapath *dp, int place, const struct vt_task 
 
 static void detach_all(struct linux_datapath *dp)
 {
-	set_timer(dp, false);
+	set_timer(dp, 0);
 	attach_clear(dp->attach);
 	inspect_disarm(dp->inspect);
 }
@@ -139,8 +157,9 @@ static int attach_all(struct linux_datapath *dp, struct vt_err *err)
 		ret = attach_sync(dp->attach, dp->devices, err);
 	if (ret)
 		detach_all(dp);
-	else
-		set_timer(dp, true);
+	dp->awake = true;
+	dp->idle_polls = 0;
+	set_timer(dp, ret ? 0 : DRAIN_INTERVAL_NS);
 	return ret;
 }
 
@@ -290,29 +309,44 @@ static void on_record(void *arg, const struct vt_record *rec)
 	dp->sink(dp->sink_arg, &log);
 }
 
+/* Takes note of what the descriptors said; all of them are looked at in any case. */
+static void clear_events(struct linux_datapath *dp)
+{
+	struct epoll_event events[8];
+	uint64_t ticks;
+	ssize_t ignored;
+
+	epoll_wait(dp->epoll, events, 8, 0);
+	ignored = read(dp->timer, &ticks, sizeof(ticks));
+	(void)ignored;
+}
+
+static int follow_devices(struct linux_datapath *dp, struct vt_err *err)
+{
+	int changed = devices_refresh(dp->devices, err);
+
+	if (changed <= 0 || !dp->n_tasks)
+		return changed < 0 ? changed : 0;
+	publish_devices(dp);
+	return attach_sync(dp->attach, dp->devices, err);
+}
+
 static int linux_poll(struct datapath *base, datapath_sink sink, void *arg, struct vt_err *err)
 {
 	struct linux_datapath *dp = self(base);
-	uint64_t before = dp->records, ticks;
-	ssize_t ignored;
-	int changed, n;
+	uint64_t before = dp->records;
+	int ret;
 
-	ignored = read(dp->timer, &ticks, sizeof(ticks));
-	(void)ignored;
-	changed = devices_refresh(dp->devices, err);
-	if (changed < 0)
-		return changed;
-	if (changed && dp->n_tasks) {
-		publish_devices(dp);
-		n = attach_sync(dp->attach, dp->devices, err);
-		if (n)
-			return n;
-	}
+	clear_events(dp);
+	ret = follow_devices(dp, err);
+	if (ret < 0)
+		return ret;
 	dp->sink = sink;
 	dp->sink_arg = arg;
 	load_drain(dp->load, on_record, dp);
-	n = inspect_poll(dp->inspect, sink, arg, now_ns());
-	dp->records += n > 0 ? n : 0;
+	ret = inspect_poll(dp->inspect, sink, arg, now_ns());
+	dp->records += ret > 0 ? ret : 0;
+	pace(dp, dp->records != before || inspect_busy(dp->inspect));
 	return dp->records - before;
 }
 
@@ -387,9 +421,9 @@ static const struct datapath_ops linux_ops = {
     .close = linux_close,
 };
 
-static int watch(struct linux_datapath *dp, int fd, struct vt_err *err)
+static int watch(struct linux_datapath *dp, int fd, uint32_t edge, struct vt_err *err)
 {
-	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event event = {.events = EPOLLIN | edge};
 
 	if (epoll_ctl(dp->epoll, EPOLL_CTL_ADD, fd, &event))
 		return vt_fail(err, errno, "set up the Linux datapath: epoll: %s", strerror(errno));
@@ -422,10 +456,12 @@ static int open_parts(struct linux_datapath *dp, const struct datapath_config *c
 	dp->translated = translated_new();
 	if (!dp->rules || !dp->attach || !dp->translated)
 		return vt_fail(err, ENOMEM, "set up the Linux datapath: out of memory");
-	ret = watch(dp, dp->timer, err);
+	ret = watch(dp, dp->timer, 0, err);
 	if (!ret)
-		ret = watch(dp, devices_fd(dp->devices), err);
-	return ret ? ret : watch(dp, inspect_fd(dp->inspect), err);
+		ret = watch(dp, load_wake_fd(dp->load), EPOLLET, err);
+	if (!ret)
+		ret = watch(dp, devices_fd(dp->devices), 0, err);
+	return ret ? ret : watch(dp, inspect_fd(dp->inspect), 0, err);
 }
 
 static int linux_open(struct datapath **ret_dp, const struct datapath_config *config, struct vt_err *err)

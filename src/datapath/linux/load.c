@@ -176,6 +176,11 @@ int load_rules_fd(const struct load *l)
 	return bpf_map__fd(l->skel->maps.rules);
 }
 
+int load_wake_fd(const struct load *l)
+{
+	return bpf_map__fd(l->skel->maps.records);
+}
+
 void load_device(struct load *l, int ifindex, uint32_t vni)
 {
 	struct device dev = {.vni = vni};

@@ -20,6 +20,9 @@ struct slot *load_slots(const struct load *l);        /* RULE_SLOTS_MAX of them,
 int load_rules_fd(const struct load *l);
 void load_device(struct load *l, int ifindex, uint32_t vni);
 
+/* Polls readable when a record came while config->reader_asleep was set. Watch it edge-triggered. */
+int load_wake_fd(const struct load *l);
+
 /* Hands over all records in the ring. */
 void load_drain(struct load *l, void (*on_record)(void *arg, const struct vt_record *rec), void *arg);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
-/* A record into the ring. Nobody is woken: user space drains by timer (a wakeup a record costs more than all the rest).
- */
+/* A record into the ring. */
 #ifndef VT_BPF_EMIT_H
 #define VT_BPF_EMIT_H
 
@@ -20,6 +19,17 @@ struct sighting {
 	__u8 loc;
 	__u8 hop;
 };
+
+/*
+ * A wakeup a record costs more than all the rest, so user space drains by timer while records come. When none have come
+ * for a while it stops the timer and says so: then the next record wakes it, once.
+ */
+static __always_inline __u64 wake_flags(void)
+{
+	if (config.reader_asleep && __sync_lock_test_and_set(&config.reader_asleep, 0))
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
 
 /* 0, or -1 when the ring is full (counted). */
 __noinline int emit(const struct packet *p, const struct sighting *s)
@@ -54,7 +64,7 @@ __noinline int emit(const struct packet *p, const struct sighting *s)
 	__builtin_memcpy(&r->flow, &p->flow, sizeof(r->flow));
 	__builtin_memcpy(r->outer_src, p->outer_src, 16);
 	__builtin_memcpy(r->outer_dst, p->outer_dst, 16);
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, wake_flags());
 	return 0;
 }
 

@@ -62,8 +62,10 @@ struct device {
 struct bpf_config {
 	__u32 netns; /* inode number of the host's network namespace */
 	__u32 mark_mask;
-	__u32 n_masks;  /* 0: nothing to colour */
-	__u32 want_vni; /* some mask looks at the VNI */
+	__u32 n_masks;       /* 0: nothing to colour */
+	__u32 want_vni;      /* some mask looks at the VNI */
+	__u32 reader_asleep; /* user space waits for a wakeup, not for its timer */
+	__u32 pad;
 	struct rule_key masks[RULE_MASKS_MAX];
 	__u8 want_proto[256];        /* some task may want this protocol */
 	__u8 vxlan_ports[65536 / 8]; /* bitmap by UDP port, host order */
