@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See expedite.h. A lock on the switch keeps two agents on one kernel from taking each other's 1 for the value to
+ * See expedite.h. A lock keeps two agents on one kernel from taking each other's 1 for the value to
  * restore. The guard knows by shared memory whether a time is open, so that it costs nothing to begin one.
  */
 #include "datapath/linux/expedite.h"
@@ -17,9 +17,12 @@
 #include <unistd.h>
 
 #define SWITCH "/sys/kernel/rcu_expedited"
+/* Not the switch itself: each network namespace that `ip netns exec` enters has a sysfs, and so inodes, of its own. */
+#define LOCK "/run/vtrace.lock"
 
 struct expedite {
 	int knob;
+	int lock;
 	int alive; /* our end of the pipe by which the guard sees us end */
 	pid_t guard;
 	bool *changed; /* shared with the guard: the switch is at 1 and was at 0 */
@@ -75,6 +78,14 @@ static bool guard_start(struct expedite *e)
 	return true;
 }
 
+static void close_files(struct expedite *e)
+{
+	if (e->knob >= 0)
+		close(e->knob);
+	if (e->lock >= 0)
+		close(e->lock);
+}
+
 struct expedite *expedite_open(void)
 {
 	struct expedite *e = calloc(1, sizeof(*e));
@@ -82,16 +93,12 @@ struct expedite *expedite_open(void)
 	if (!e)
 		return NULL;
 	e->knob = open(SWITCH, O_RDWR | O_CLOEXEC);
-	if (e->knob < 0) {
-		free(e);
-		return NULL;
-	}
-	if (!guard_start(e)) {
-		close(e->knob);
-		free(e);
-		return NULL;
-	}
-	return e;
+	e->lock = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (e->knob >= 0 && e->lock >= 0 && guard_start(e))
+		return e;
+	close_files(e);
+	free(e);
+	return NULL;
 }
 
 void expedite_close(struct expedite *e)
@@ -102,7 +109,7 @@ void expedite_close(struct expedite *e)
 	if (e->guard > 0)
 		waitpid(e->guard, NULL, 0);
 	munmap(e->changed, sizeof(bool));
-	close(e->knob);
+	close_files(e);
 	free(e);
 }
 
@@ -110,7 +117,7 @@ void expedite_begin(struct expedite *e)
 {
 	char value = '1';
 
-	if (!e || e->guard < 0 || flock(e->knob, LOCK_EX))
+	if (!e || e->guard < 0 || flock(e->lock, LOCK_EX))
 		return;
 	if (pread(e->knob, &value, 1, 0) != 1 || value != '0')
 		return; /* the administrator has set it for good */
@@ -125,5 +132,5 @@ void expedite_end(struct expedite *e)
 	if (*e->changed)
 		set(e->knob, '0');
 	__atomic_store_n(e->changed, false, __ATOMIC_RELEASE);
-	flock(e->knob, LOCK_UN);
+	flock(e->lock, LOCK_UN);
 }
