@@ -275,9 +275,8 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **ha
 /* --- the daemon --------------------------------------------------------------------------------------------------- */
 
 /*
- * poll, not epoll: libmicrohttpd 0.9.75 uses epoll edge-triggered and misses the end of a connection that comes
- * together with its last bytes, which then lingers until its timeout. Silent streams are suspended and cost poll
- * nothing.
+ * poll, not epoll: with epoll, libmicrohttpd 0.9.75 was seen to let a half-closed, incomplete request linger until its
+ * timeout (tests/e2e/test_api.py), with poll it is not. Silent streams are suspended and cost poll nothing.
  */
 static struct MHD_Daemon *start(struct http *http)
 {

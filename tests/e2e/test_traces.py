@@ -156,3 +156,21 @@ def test_someone_elses_filter_stays(lab, agents, tmp_path):
     check_healthy(result, 10)
     agents.agents["a"].stop()
     assert lab.run("a", "tc", "filter", "show", "dev", "vm1", "ingress").stdout == before
+
+
+def test_a_port_that_comes_while_tracing_is_followed(lab, agents):
+    """A VM that is started anew has another device under the same name: it is attached to, in its network."""
+    trace = agents.add("udp and src host 10.0.1.4", 10, 20)
+    lab.run("a", "ip", "link", "del", "vm4")
+    lab.run("a", "ip", "link", "add", "vm4", "type", "veth", "peer", "name", "eth0", "netns", f"{lab.prefix}-vm4")
+    lab.run("a", "ip", "link", "set", "vm4", "up", "master", "br100")
+    lab.run("vm4", "ip", "addr", "add", "10.0.1.4/24", "dev", "eth0")
+    lab.run("vm4", "ip", "link", "set", "eth0", "up")
+    deadline = time.monotonic() + 5
+    while not {"vm4 ingress", "vm4 egress"} <= set(attached(lab, "a")["tcx"]):
+        assert time.monotonic() < deadline, attached(lab, "a")
+    lab.meet("vm4", "10.0.1.1")
+    lab.send_udp("vm4", "10.0.1.1", 5000, 10)
+    result = trace.end()
+    check_healthy(result, 10, [("a", "vm4", "vm1")])
+    assert result["paths"][0]["hops"][0]["vni"] == 100, show(result)

@@ -14,11 +14,13 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SWITCH "/sys/kernel/rcu_expedited"
 /* Not the switch itself: each network namespace that `ip netns exec` enters has a sysfs, and so inodes, of its own. */
-#define LOCK "/run/vtrace.lock"
+#define LOCK       "/run/vtrace.lock"
+#define LOCK_TRIES 100 /* of 1 ms: many times what attaching to a large host takes */
 
 struct expedite {
 	int knob;
@@ -113,11 +115,24 @@ void expedite_close(struct expedite *e)
 	free(e);
 }
 
+/* Another agent needs some milliseconds. One that was stopped in the middle must not stop us: then we go slowly. */
+static bool lock_soon(int lock)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (!flock(lock, LOCK_EX | LOCK_NB))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 void expedite_begin(struct expedite *e)
 {
 	char value = '1';
 
-	if (!e || e->guard < 0 || flock(e->lock, LOCK_EX))
+	if (!e || e->guard < 0 || !lock_soon(e->lock))
 		return;
 	if (pread(e->knob, &value, 1, 0) != 1 || value != '0')
 		return; /* the administrator has set it for good */

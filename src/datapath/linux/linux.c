@@ -67,23 +67,6 @@ static uint64_t now_ns(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-/* The BPF table of devices and the list of VXLAN ports follow the host's devices. */
-static void publish_devices(struct linux_datapath *dp)
-{
-	struct bpf_config *config = load_config(dp->load);
-	const struct device_info *dev;
-	size_t n;
-
-	config->vxlan_ports[4789 / 8] |= 1 << (4789 % 8); /* IANA's */
-	config->vxlan_ports[8472 / 8] |= 1 << (8472 % 8); /* Linux's own default */
-	dev = devices_all(dp->devices, &n);
-	for (size_t i = 0; i < n; i++) {
-		if (dev[i].vxlan_port)
-			config->vxlan_ports[dev[i].vxlan_port / 8] |= 1 << (dev[i].vxlan_port % 8);
-		load_device(dp->load, dev[i].ifindex, dev[i].vni);
-	}
-}
-
 static void set_timer(struct linux_datapath *dp, long interval_ns)
 {
 	struct itimerspec spec = {{0, interval_ns}, {0, interval_ns}};
@@ -151,7 +134,7 @@ static int attach_all(struct linux_datapath *dp, struct vt_err *err)
 
 	if (ret < 0)
 		return ret;
-	publish_devices(dp);
+	load_devices(dp->load, dp->devices);
 	ret = inspect_arm(dp->inspect, err);
 	if (!ret)
 		ret = attach_sync(dp->attach, dp->devices, err);
@@ -327,7 +310,7 @@ static int follow_devices(struct linux_datapath *dp, struct vt_err *err)
 
 	if (changed <= 0 || !dp->n_tasks)
 		return changed < 0 ? changed : 0;
-	publish_devices(dp);
+	load_devices(dp->load, dp->devices);
 	return attach_sync(dp->attach, dp->devices, err);
 }
 

@@ -188,6 +188,43 @@ void load_device(struct load *l, int ifindex, uint32_t vni)
 	bpf_map_update_elem(bpf_map__fd(l->skel->maps.devices), &ifindex, &dev, BPF_ANY);
 }
 
+/* Takes out the devices that are gone: the table would fill up on a host where containers come and go. */
+static void forget_devices(int map, const struct devices *devices)
+{
+	int key, next;
+	bool more = !bpf_map_get_next_key(map, NULL, &next);
+
+	while (more) {
+		key = next;
+		more = !bpf_map_get_next_key(map, &key, &next);
+		if (!devices_find(devices, key))
+			bpf_map_delete_elem(map, &key);
+	}
+}
+
+static void add_port(uint8_t *ports, uint16_t port)
+{
+	ports[port / 8] |= 1 << (port % 8);
+}
+
+void load_devices(struct load *l, const struct devices *devices)
+{
+	uint8_t ports[sizeof(l->skel->bss->config.vxlan_ports)] = {0};
+	const struct device_info *dev;
+	size_t n;
+
+	add_port(ports, 4789); /* IANA's; packets for it are a tunnel's also where the VXLAN device is missing */
+	add_port(ports, 8472); /* Linux's own default */
+	dev = devices_all(devices, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (dev[i].vxlan_port)
+			add_port(ports, dev[i].vxlan_port);
+		load_device(l, dev[i].ifindex, dev[i].vni);
+	}
+	forget_devices(bpf_map__fd(l->skel->maps.devices), devices);
+	memcpy(l->skel->bss->config.vxlan_ports, ports, sizeof(ports));
+}
+
 void load_drain(struct load *l, void (*on_record)(void *arg, const struct vt_record *rec), void *arg)
 {
 	l->on_record = on_record;

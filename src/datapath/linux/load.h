@@ -18,7 +18,11 @@ void load_programs(const struct load *l, struct attach_programs *programs);
 struct bpf_config *load_config(const struct load *l); /* memory that the programs read */
 struct slot *load_slots(const struct load *l);        /* RULE_SLOTS_MAX of them, shared with the programs */
 int load_rules_fd(const struct load *l);
+
 void load_device(struct load *l, int ifindex, uint32_t vni);
+
+/* The programs' table of devices and of VXLAN ports becomes what `devices` says; devices that are gone leave it. */
+void load_devices(struct load *l, const struct devices *devices);
 
 /* Polls readable when a record came while config->reader_asleep was set. Watch it edge-triggered. */
 int load_wake_fd(const struct load *l);
