@@ -20,10 +20,15 @@ from checks import check_result
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVER = "http://172.30.0.254:8471"
-AGENTS = {"a": "vswitch", "b": "vswitch", "gw": "vrouter"}
+AGENTS = {"a": ["--kind", "vswitch"], "b": ["--kind", "vswitch"], "gw": ["--kind", "vrouter"]}
 READY_S = 10  # a server or an agent that is not ready by then never will be
 RESULT_S = 20  # beyond a trace's own time: arming, the long buffer (4 s), and a loaded machine
 STOP_S = 3  # the contract says one second; the tests' machine may be busy
+SINK_PACKETS, SINK_S = 1 << 20, 600  # a receiver that is to outlive its test
+OWNERS = {
+    "10.0.1.1": ("vm1", "vm5"), "10.0.1.2": ("vm2", "vm6"), "10.0.2.3": ("vm3",), "10.0.1.4": ("vm4",), "203.0.113.10": ("ext",),
+    "fd01::1": ("vm1", "vm5"), "fd01::2": ("vm2", "vm6"), "fd02::3": ("vm3",), "fd01::4": ("vm4",), "2001:db8:f::10": ("ext",),
+}
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:")
 
 _numbers = itertools.count(1)
@@ -125,14 +130,16 @@ class Proc:
 class Lab:
     """One topology of its own, with a prefix nobody else has."""
 
-    def __init__(self, **options):
+    def __init__(self, folder="lab", **options):
+        self.folder = ROOT / folder
         self.prefix = f"t{os.getpid()}-{next(_numbers)}"
         self.env = {**os.environ, "LAB": self.prefix, **{k: str(v) for k, v in options.items()}}
         self.procs = []
+        self.listening = {}  # (node, port): receiver of datagrams
         self._script("up", self.prefix)
 
     def _script(self, name, *args):
-        done = subprocess.run([str(ROOT / "lab" / name), *args], env=self.env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([str(self.folder / name), *args], env=self.env, capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
             raise AssertionError(f"lab/{name} {' '.join(args)}: {done.stderr}")
         return done.stdout
@@ -170,15 +177,27 @@ class Lab:
 
     # Traffic
 
-    def traffic(self, node, *args, check=True, timeout=60):
-        """Runs lab-traffic to its end; returns its counts, as {"sent": 10} or {"received": 10, "bytes": 640, …}."""
+    def traffic(self, node, *args, check=True, timeout=60, absorb=True):
+        """Runs lab-traffic to its end; returns its counts, as {"sent": 10} or {"received": 10, "bytes": 640, …}.
+
+        Datagrams for a port where nobody listens are dropped by the VM, which is a fault too: `absorb` has them taken."""
+        if absorb and args[0] == "udp-send":
+            self.absorb(args[1], args[2])
         return counts(self.run(node, traffic_path(), *args, check=check, timeout=timeout).stdout)
 
     def listen(self, node, *args):
         """Starts a receiver of lab-traffic and waits until it listens."""
         proc = self.start(node, traffic_path(), *args)
         proc.wait_line("^ready", READY_S)
+        if args[0].startswith("udp"):
+            self.listening[node, int(args[1])] = proc
         return proc
+
+    def absorb(self, dst, port):
+        """Somebody listens at this address and port: a receiver is started where there is none."""
+        for node in OWNERS.get(dst, ()):
+            if (node, int(port)) not in self.listening:
+                self.listen(node, "udp-sink", port, "-c", SINK_PACKETS, "-t", SINK_S)
 
     def send_udp(self, node, dst, port, count=10, **options):
         """options: rate, size, seed, src_port"""
@@ -224,8 +243,11 @@ class Trace:
 class System:
     """VTrace in a lab: one server on the management network, one agent a host."""
 
-    def __init__(self, lab, nodes=AGENTS):
+    def __init__(self, lab, nodes=None):
+        """nodes: options of the agent of each, AGENTS if not given."""
         self.lab = lab
+        nodes = AGENTS if nodes is None else nodes
+        self.options = {**AGENTS, **dict(nodes)}
         self.data = tempfile.mkdtemp(prefix="vtrace-e2e-")
         self.server = None
         self.agents = {}
@@ -247,7 +269,7 @@ class System:
 
     def start_agent(self, node, wait=True):
         self.agents[node] = self.lab.start(
-            node, vtrace_path(), "agent", "--server", SERVER, "--node", node, "--kind", AGENTS[node]
+            node, vtrace_path(), "agent", "--server", SERVER, "--node", node, *self.options[node]
         )
         if wait:
             self.agents[node].wait_line("^ready:", READY_S)

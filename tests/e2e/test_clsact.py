@@ -11,9 +11,9 @@ FLOW = "udp and src host 10.0.1.1 and dst host 10.0.2.3 and dst port 53"
 
 
 def start_agents(system, lab):
-    for node, kind in AGENTS.items():
+    for node, options in AGENTS.items():
         system.agents[node] = lab.start(
-            node, vtrace_path(), "agent", "--server", SERVER, "--node", node, "--kind", kind, "--datapath", "linux:clsact"
+            node, vtrace_path(), "agent", "--server", SERVER, "--node", node, *options, "--datapath", "linux:clsact"
         )
     for node in AGENTS:
         system.agents[node].wait_line("^ready:", 10)

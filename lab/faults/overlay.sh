@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2154
+# Faults of the overlay and the underlay: forwarding entries, VNIs, tunnel ends, the wire; sourced by lab/fault.
+
+#: vtep-neigh-dead | a | vtep-neighbour-failed | host b answers no ARP and no neighbour solicitation on the underlay
+fault_vtep_neigh_dead() {
+	deaf "$1" b eth0
+	at a ip neigh flush dev eth0
+}
+
+#: fdb-missing-a | a | fdb-missing | host a has no VXLAN forwarding entry for vm2 and no default one
+# Broadcast and neighbour discovery still reach the others, so that ARP and ND work: what is missing is where vm2 lives.
+fault_fdb_missing_a() {
+	local verb=append other dst n mac
+	mac=$(vm_mac vm2)
+	[ "$1" = on ] || verb=del
+	for other in b gw; do
+		dst=$(vtep $other)
+		echo "fdb $verb ff:ff:ff:ff:ff:ff dev vx100 dst $dst self permanent"
+		for n in 02 fe; do
+			echo "fdb $verb 33:33:ff:00:00:$n dev vx100 dst $dst self permanent"
+		done
+		if [ "$1" = on ]; then
+			echo "fdb del 00:00:00:00:00:00 dev vx100 dst $dst self"
+		else
+			echo "fdb append 00:00:00:00:00:00 dev vx100 dst $dst self permanent"
+		fi
+	done >"$batch"
+	if [ "$1" = on ]; then
+		echo "fdb del $mac dev vx100 dst $(vtep b) self" >>"$batch"
+	else
+		echo "fdb add $mac dev vx100 dst $(vtep b) self permanent" >>"$batch"
+	fi
+	at a bridge -batch "$batch"
+}
+
+#: vni-unknown-b | b | vni-unknown | host b has no VXLAN device for VNI 100
+fault_vni_unknown_b() {
+	if [ "$1" = on ]; then
+		at b ip link del vx100
+	else
+		vxlan_dev b 100 | at b ip -batch -
+		vxlan_fdb b 100 | at b bridge -batch -
+	fi
+}
+
+#: vtep-missing-b | b | vtep-missing | all VXLAN devices of host b are down
+fault_vtep_missing_b() {
+	local vni state=up
+	[ "$1" = off ] || state=down
+	for vni in ${HOST_VNIS[b]}; do
+		at b ip link set "vx$vni" $state
+	done
+}
+
+#: vtep-unroutable-a | a | vtep-unroutable | host a has no route to the VTEP of host b
+fault_vtep_unroutable_a() {
+	if [ "$1" = on ]; then
+		at a ip route del 172.31.0.0/24 dev eth0
+		at a ip route add 172.31.0.3/32 dev eth0
+		at a ip -6 route del fd31::/64 dev eth0
+		at a ip -6 route add fd31::3/128 dev eth0
+	else
+		at a ip route add 172.31.0.0/24 dev eth0 proto kernel scope link src 172.31.0.1
+		at a ip route del 172.31.0.3/32 dev eth0
+		at a ip -6 route add fd31::/64 dev eth0 proto kernel
+		at a ip -6 route del fd31::3/128 dev eth0
+	fi
+}
+
+#: underlay-drop | a | underlay-lost | the underlay switch drops what host a sends to host b
+fault_underlay_drop() {
+	nft_table "$1" wire 'bridge loss' \
+		"chain forward { type filter hook forward priority 0;
+		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) udp dport $VXLAN_PORT drop; }"
+}
+
+#: underlay-mtu | a | underlay-lost | the underlay switch drops what is longer than 1000 bytes on its way to host b
+fault_underlay_mtu() {
+	if [ "$1" = on ]; then at wire ip link set dev b mtu 1000; else at wire ip link set dev b mtu 1600; fi
+}
+
+#: underlay-bleach | a | underlay-lost | the underlay switch clears the DSCP (packets arrive, but without colour)
+fault_underlay_bleach() {
+	nft_table "$1" wire 'bridge bleach' \
+		"chain forward { type filter hook forward priority 0; udp dport $VXLAN_PORT $(outer_ip) dscp set 0; }"
+}
+
