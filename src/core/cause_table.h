@@ -26,9 +26,9 @@
 	  "Netfilter dropped it, no nftables trace names a rule, and legacy tables with a drop are loaded on the node.", \
 	  "On node %n run `iptables-legacy-save -c` (IPv6: `ip6tables-legacy-save -c`) twice while the flow runs: the drop whose counter grows is the rule to change.") \
 	X(POLICY_BPF, "policy-bpf", VT_CLASS_SECURITY_POLICY, \
-	  "A BPF program or tc filter on the device told the kernel to drop the packet.", \
-	  "The drop reason is that of a tc, XDP, cgroup or socket program, and the program attached there is named.", \
-	  "On node %n run `bpftool net show dev %d` and `tc filter show dev %d ingress` (and `egress`), and ask the owner of that program (CNI, firewall agent).") \
+	  "A BPF program or a tc filter told the kernel to drop the packet.", \
+	  "The kernel's drop reason is that of a tc, XDP, cgroup or socket program; the one attached there that may drop is named, or all of them if they are several.", \
+	  "On node %n run `bpftool prog show id ID` with the id of the evidence, `tc filter show dev %d ingress` (and `egress`), `bpftool net show dev %d`, and ask the program's owner (CNI, firewall agent).") \
 	X(POLICY_PORT_LOCKED, "policy-port-locked", VT_CLASS_SECURITY_POLICY, \
 	  "The bridge port is locked and the packet's source MAC address is not allowed on it.", \
 	  "The bridge dropped the packet at a port with `locked on`, and the forwarding table has no entry of that MAC at that port.", \
