@@ -36,8 +36,8 @@
 	\
 	/* rate-limit: more packets came than were agreed */ \
 	X(LIMIT_QDISC, "limit-qdisc", VT_CLASS_RATE_LIMIT, \
-	  "The queueing discipline of the device dropped the packet: the flow sends faster than the shaper or queue lets out.", \
-	  "The kernel dropped it with a qdisc's drop reason on that device, after it was ready to leave.", \
+	  "A shaper on the device dropped the packet: more was sent than its rate lets out, and its queue was full.", \
+	  "The kernel dropped it with a queue's reason on that device; the shaper, and the class whose drop counter moved at that time, are given.", \
 	  "On node %n run `tc -s qdisc show dev %d` and `tc -s class show dev %d`: `dropped` grows; raise rate, burst or limit there, or slow the sender down.") \
 	X(LIMIT_NFT_RULE, "limit-nft-rule", VT_CLASS_RATE_LIMIT, \
 	  "An nftables rule with a rate limit, quota or connection count dropped the packet because the limit was used up.", \
@@ -142,9 +142,9 @@
 	  "Netfilter dropped it without a rule while the number of tracked connections was at its limit; both numbers are given.", \
 	  "On node %n run `sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max`; raise the limit, and see with `conntrack -L` who fills the table.") \
 	X(QUEUE_FULL, "queue-full", VT_CLASS_HOST_RESOURCE, \
-	  "A queue of the host was full: the reader (VM, NIC or CPU) takes packets more slowly than they come.", \
-	  "The kernel's drop reason is that of a full ring, backlog or neighbour queue at that device.", \
-	  "On node %n run `ip -s -s link show dev %d` and read `/proc/net/softnet_stat`; see whether the VM or a CPU is stalled or overloaded, and raise txqueuelen or netdev_max_backlog if bursts are normal.") \
+	  "A queue of the host was full: its reader (VM, NIC or CPU) takes packets more slowly than they come.", \
+	  "The kernel's drop reason is that of a full ring, backlog, neighbour queue, or a queueing discipline without a rate at that device.", \
+	  "On node %n run `ip -s -s link show dev %d`, `tc -s qdisc show dev %d` and read `/proc/net/softnet_stat`; see whether the VM or a CPU is stalled or overloaded, and raise txqueuelen or netdev_max_backlog if bursts are normal.") \
 	X(OUT_OF_MEMORY, "out-of-memory", VT_CLASS_HOST_RESOURCE, \
 	  "The kernel had no memory for the packet.", \
 	  "The kernel's drop reason is that of a failed allocation or a memory limit of the protocol.", \

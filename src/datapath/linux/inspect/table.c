@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "datapath/linux/inspect/inspectors.h"
+#include "datapath/linux/inspect/queues.h"
 
 #define ANSWERS_KEPT   64        /* kinds of drops that happen at the same time; more are asked for again */
 #define ANSWERS_AGE_NS 200000000 /* short against a person's repair, long against a burst of drops */
@@ -138,6 +139,7 @@ struct answer {
 
 struct table {
 	struct rtnl *rtnl;
+	struct queues *queues;
 	unsigned int next;
 	struct answer answers[ANSWERS_KEPT];
 };
@@ -145,10 +147,16 @@ struct table {
 int table_open(struct table **ret, struct vt_err *err)
 {
 	struct table *table = calloc(1, sizeof(*table));
-	int code = table ? rtnl_open(&table->rtnl, err) : vt_fail(err, ENOMEM, "open the inspectors: out of memory");
+	int code = 0;
 
+	if (table)
+		table->queues = queues_new();
+	if (!table || !table->queues)
+		code = vt_fail(err, ENOMEM, "open the inspectors: out of memory");
+	if (code == 0)
+		code = rtnl_open(&table->rtnl, err);
 	if (code < 0) {
-		free(table);
+		table_close(table);
 		return code;
 	}
 	*ret = table;
@@ -160,7 +168,14 @@ void table_close(struct table *table)
 	if (!table)
 		return;
 	rtnl_close(table->rtnl);
+	queues_free(table->queues);
 	free(table);
+}
+
+void table_arm(struct table *table)
+{
+	/* without that look only classes cannot be told apart, which the answers will say */
+	queues_arm(table->queues, table->rtnl);
 }
 
 struct rtnl *table_rtnl(struct table *table)
@@ -228,6 +243,7 @@ static void answer_key_fill(const struct drop *drop, struct answer_key *key)
 
 void table_inspect(struct table *table, const struct drop *drop, uint64_t now_ns, struct finding *finding)
 {
+	struct drop asked = *drop;
 	struct answer_key key;
 	struct answer *answer;
 
@@ -241,7 +257,10 @@ void table_inspect(struct table *table, const struct drop *drop, uint64_t now_ns
 		}
 	}
 	memset(finding, 0, sizeof(*finding));
-	rows_ask(table, drop, finding);
+	asked.queues = table->queues;
+	rows_ask(table, &asked, finding);
+	if (finding->once)
+		return;
 	answer = &table->answers[table->next++ % ANSWERS_KEPT];
 	answer->time_ns = now_ns;
 	answer->key = key;
