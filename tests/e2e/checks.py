@@ -12,6 +12,9 @@ CLASS_OF = {
     "policy": "security-policy", "limit": "rate-limit", "route": "tenant-config", "forwarding": "tenant-config",
     "rp": "tenant-config", "mtu": "tenant-config", "neighbour": "tenant-config", "port": "tenant-config",
     "fdb": "infrastructure", "vni": "infrastructure", "vtep": "infrastructure", "underlay": "infrastructure",
+    "martian": "tenant-config", "wrong": "tenant-config", "ttl": "tenant-config",
+    "conntrack": "host-resource", "queue": "host-resource", "out": "host-resource",
+    "no": "endpoint", "socket": "endpoint", "checksum": "malformed", "header": "malformed", "protocol": "unsupported",
     "unexplained": "unknown", "vanished": "unknown",
 }
 
@@ -21,7 +24,7 @@ def show(result):
 
 
 def class_of(code):
-    return "security-policy" if code == "policy-port-locked" else CLASS_OF[code.split("-")[0]]
+    return "endpoint" if code == "port-unreachable" else CLASS_OF[code.split("-")[0]]
 
 
 def check_result(result):
