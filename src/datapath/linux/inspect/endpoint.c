@@ -15,7 +15,11 @@ struct vm_drop {
 };
 
 static const struct vm_drop vm_drops[] = {
-    {"NO_SOCKET", NULL, VT_CAUSE_NO_LISTENER, "no socket takes the packet: nothing listens on"},
+    /* not ping_rcv(): raw sockets have had their copy of the packet before */
+    {"NO_SOCKET", "__udp4_lib_rcv", VT_CAUSE_NO_LISTENER, "no socket takes the packet: nothing listens on"},
+    {"NO_SOCKET", "__udp6_lib_rcv", VT_CAUSE_NO_LISTENER, "no socket takes the packet: nothing listens on"},
+    {"NO_SOCKET", "tcp_v4_rcv", VT_CAUSE_NO_LISTENER, "no socket takes the packet: nothing listens on"},
+    {"NO_SOCKET", "tcp_v6_rcv", VT_CAUSE_NO_LISTENER, "no socket takes the packet: nothing listens on"},
     {"SOCKET_RCVBUFF", NULL, VT_CAUSE_SOCKET_FULL, "the receive buffer of the socket is full:"},
     {"SOCKET_BACKLOG", NULL, VT_CAUSE_SOCKET_FULL, "the backlog of the socket is full:"},
     {"TCP_LISTEN_OVERFLOW", NULL, VT_CAUSE_SOCKET_FULL, "the accept queue of the listening socket is full:"},
@@ -35,7 +39,6 @@ static const struct vm_drop vm_drops[] = {
     {"SOCKET_FILTER", NULL, VT_CAUSE_ENDPOINT_FILTERED, "the socket's filter drops the packet:"},
     {"XDP", NULL, VT_CAUSE_ENDPOINT_FILTERED, "an XDP program drops the packet:"},
     {"TC_INGRESS", NULL, VT_CAUSE_ENDPOINT_FILTERED, "a tc program drops the packet:"},
-    {"IP_NOPROTO", NULL, VT_CAUSE_PROTOCOL_UNSUPPORTED, "nothing handles the IP protocol:"},
 };
 
 struct icmp_end {
