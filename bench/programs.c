@@ -167,7 +167,7 @@ static const struct bpf_program *program_of(const struct bench *b, const struct 
 	return (row->side == INGRESS ? b->programs.ingress : b->programs.egress)[row->role];
 }
 
-static void count_record(void *arg, const struct vt_record *rec)
+static void count_record(void *arg, const struct vt_record *rec, const struct drop_context *context)
 {
 	struct bench *b = arg;
 

@@ -269,6 +269,20 @@ static int mode_udp_receive(char **arg, const struct options *opt, bool echo)
 	return 0;
 }
 
+/* Holds a socket with the smallest buffer there is and never reads: what is more than that is dropped. */
+static int mode_udp_hold(char **arg, const struct options *opt)
+{
+	uint64_t deadline = now_ms() + (uint64_t)opt->seconds * 1000;
+	int fd = socket_on(arg[0], SOCK_DGRAM), least = 1;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)) < 0)
+		return 1;
+	while (!stopped && now_ms() < deadline)
+		poll(NULL, 0, (int)(deadline - now_ms()));
+	close(fd);
+	return 0;
+}
+
 static int mode_udp_sink(char **arg, const struct options *opt)
 {
 	return mode_udp_receive(arg, opt, false);
@@ -397,6 +411,7 @@ static const struct mode {
     {"udp-send", 2, 1, "ADDR PORT", mode_udp_send},
     {"udp-ask", 2, 1, "ADDR PORT   (waits for each echo)", mode_udp_ask},
     {"udp-sink", 1, SEQ_MAX, "PORT", mode_udp_sink},
+    {"udp-hold", 1, 1, "PORT", mode_udp_hold},
     {"udp-echo", 1, SEQ_MAX, "PORT", mode_udp_echo},
     {"tcp-send", 2, 1, "ADDR PORT   (-s: bytes of the stream)", mode_tcp_send},
     {"tcp-sink", 1, 1, "PORT", mode_tcp_sink},

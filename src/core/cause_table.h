@@ -160,9 +160,17 @@
 	  "The receiver's kernel dropped the packet at the socket with that reason.", \
 	  "In the VM behind %d on node %n run `ss -lnmtu` and `nstat -az UdpRcvbufErrors TcpExtListenOverflows`; speed the program up, or raise net.core.rmem_max or somaxconn.") \
 	X(PORT_UNREACHABLE, "port-unreachable", VT_CLASS_ENDPOINT, \
-	  "The receiver refused the packet and said so: ICMP port unreachable or a TCP reset came back.", \
-	  "The packet was delivered, and the answer to it was a refusal, which VTrace saw.", \
+	  "The receiver refused the packet and said so: ICMP `port unreachable` came back.", \
+	  "The packet left by that port, and an ICMP error that quotes it came in there; hosts limit how many they send, so some refused packets count as delivered.", \
 	  "In the VM behind %d on node %n run `ss -lntu` and look at its own firewall with `nft list ruleset` (a reject rule answers the same way).") \
+	X(ENDPOINT_FILTERED, "endpoint-filtered", VT_CLASS_ENDPOINT, \
+	  "The packet arrived, and the receiver's own packet filter dropped or refused it.", \
+	  "The kernel dropped it inside the VM's network namespace by a packet filter, or the VM answered ICMP `administratively prohibited`.", \
+	  "In the VM behind %d on node %n run `nft -a list ruleset`, `iptables-save -c` and `bpftool net`: the rule is there, not in the network.") \
+	X(ADDRESS_MISSING, "address-missing", VT_CLASS_ENDPOINT, \
+	  "The packet arrived at a VM that does not have its destination address and does not route.", \
+	  "The VM's kernel dropped it because the address is none of its own and forwarding is off there.", \
+	  "In the VM behind %d on node %n run `ip addr show`: add the address, or correct the sender, the NAT or the route that leads to this VM.") \
 	\
 	/* malformed: the packet itself is broken */ \
 	X(CHECKSUM_BAD, "checksum-bad", VT_CLASS_MALFORMED, \

@@ -45,6 +45,7 @@ class Case:
     listen: bool = True  # somebody takes the datagrams at the destination's port
     all_arrive: bool = False  # nothing is lost in truth; what VTrace infers says so as a possibility
     meet: bool = True  # a ping before the fault, so that neighbours are known
+    tap: bool = False  # vm7, the VM on a tap, runs
     seconds: int = 3  # trace_time
     lab: dict = field(default_factory=dict)  # options of lab/up
     what: str = ""  # for the table in the docs, if the fault's own words do not do

@@ -16,7 +16,7 @@ import pytest
 from case import ADDRESSES, load_cases, load_environment
 from checks import show
 from faults_doc import FaultsDoc
-from lab import ROOT, Lab, System, counts
+from lab import ROOT, Lab, System, counts, traffic_path
 
 QUEUE_S = 5  # a packet of 1000 bytes through the slowest shaper of the cases (8 kbit/s) takes one
 CASES = load_cases()
@@ -39,7 +39,7 @@ def doc():
 
 
 def test_faults_and_cases_agree():
-    """Every fault of the lab has a case, and says the same as its case."""
+    """Every fault of the lab has a case, and says the same as its case; the environment speaks of no others."""
     used = {case.fault or case.name for case in CASES.values()}
     assert used == set(FAULTS)
     for case in CASES.values():
@@ -51,7 +51,8 @@ def test_faults_and_cases_agree():
 
 def words(case, family):
     ends = {"src": ADDRESSES[case.source][family], "dst": ADDRESSES[case.to][family]}
-    return {**ends, "port": case.port, "count": case.count, "size": case.size, "ip": "ip6" if family == 6 else "ip"}
+    numbers = {"port": case.port, "count": case.count, "size": case.size}
+    return {**ends, **numbers, "traffic": traffic_path(), "ip": "ip6" if family == 6 else "ip"}
 
 
 def flow_filter(case, family):
@@ -138,6 +139,8 @@ def check_truth(lab, case, family, result):
 
 
 def run_case(lab, system, case, family, expect, doc):
+    if case.tap:
+        lab.tap_vm()
     if case.meet:
         lab.meet(case.source, ADDRESSES[case.to][family])
     lab.fault(case.fault or case.name)

@@ -1,30 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What must hold for results: for every one, for healthy traffic, and for a loss with one cause."""
 
+import functools
 import json
+import subprocess
+
+from programs import vtrace_path
 
 ENDS = ("delivered", "dropped", "lost", "unfinished")
 CLASSES = (
     "rate-limit", "security-policy", "tenant-config", "unsupported", "unknown", "infrastructure", "host-resource",
     "endpoint", "malformed",
 )
-CLASS_OF = {
-    "policy": "security-policy", "limit": "rate-limit", "route": "tenant-config", "forwarding": "tenant-config",
-    "rp": "tenant-config", "mtu": "tenant-config", "neighbour": "tenant-config", "port": "tenant-config",
-    "fdb": "infrastructure", "vni": "infrastructure", "vtep": "infrastructure", "underlay": "infrastructure",
-    "martian": "tenant-config", "wrong": "tenant-config", "ttl": "tenant-config",
-    "conntrack": "host-resource", "queue": "host-resource", "out": "host-resource",
-    "no": "endpoint", "socket": "endpoint", "checksum": "malformed", "header": "malformed", "protocol": "unsupported",
-    "unexplained": "unknown", "vanished": "unknown",
-}
 
 
 def show(result):
     return json.dumps(result, indent=1)
 
 
-def class_of(code):
-    return "endpoint" if code == "port-unreachable" else CLASS_OF[code.split("-")[0]]
+@functools.cache
+def classes():
+    """code: class, as `vtrace explain` has them."""
+    said = subprocess.run([vtrace_path(), "explain", "--json"], capture_output=True, check=True).stdout
+    return {cause["code"]: cause["class"] for cause in json.loads(said)}
 
 
 def check_result(result):
@@ -44,7 +42,7 @@ def check_result(result):
 
 
 def check_cause(cause, result):
-    assert cause["class"] in CLASSES and cause["class"] == class_of(cause["code"]), show(cause)
+    assert cause["class"] in CLASSES and cause["class"] == classes()[cause["code"]], show(cause)
     assert cause["certainty"] in ("proven", "inferred"), show(cause)
     assert cause["direction"] in ("forward", "reverse"), show(cause)
     assert 0 < cause["packets"] <= result["packets"]["coloured"], show(cause)

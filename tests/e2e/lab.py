@@ -17,8 +17,8 @@ import threading
 import time
 
 from checks import check_result
+from programs import ROOT, traffic_path, vtrace_path
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVER = "http://172.30.0.254:8471"
 AGENTS = {"a": ["--kind", "vswitch"], "b": ["--kind", "vswitch"], "gw": ["--kind", "vrouter"]}
 READY_S = 10  # a server or an agent that is not ready by then never will be
@@ -32,24 +32,6 @@ OWNERS = {
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:")
 
 _numbers = itertools.count(1)
-
-
-def program(env, *places):
-    """A program under test: named by the environment, or in the build folder."""
-    if os.environ.get(env):
-        return os.environ[env]
-    for place in places:
-        if (ROOT / place).exists():
-            return str(ROOT / place)
-    raise FileNotFoundError(f"{places[0]} is not built: run make (or set {env})")
-
-
-def vtrace_path():
-    return program("VTRACE", "build/src/vtrace", "build/vtrace")
-
-
-def traffic_path():
-    return program("LAB_TRAFFIC", "build/lab/lab-traffic", "build/lab-traffic")
 
 
 class Proc:

@@ -19,7 +19,8 @@ import threading
 
 import pytest
 
-from lab import ROOT, Proc, program, vtrace_path
+from lab import ROOT, Proc, vtrace_path
+from programs import program
 
 COMMANDS = ["run", "add", "result", "list", "cancel", "nodes", "stats", "explain", "analyze", "agent", "server", "completion"]
 ONLINE = {"add": ["udp"], "result": ["1"], "list": [], "cancel": ["1"], "nodes": [], "stats": []}

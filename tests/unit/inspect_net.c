@@ -226,7 +226,7 @@ struct vt_log net_answer(struct inspect *in, const struct vt_log *log)
 	struct vt_log answer = {0};
 	int n = 0;
 
-	inspect_drop(in, log, net_now());
+	inspect_drop(in, log, NULL, net_now());
 	while (!n) {
 		assert_true(net_wait(in));
 		n = inspect_poll(in, take, &answer, net_now());

@@ -120,7 +120,7 @@ static void put_tcp(struct bytes *b, unsigned int payload)
 		b->data[b->len++] = i;
 }
 
-static void on_record(void *arg, const struct vt_record *rec)
+static void on_record(void *arg, const struct vt_record *rec, const struct drop_context *context)
 {
 	last = *rec;
 	n_records++;

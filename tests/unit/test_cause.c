@@ -27,7 +27,7 @@ static const struct {
      "fdb-missing vni-unknown vtep-missing vtep-unroutable vtep-neighbour-failed underlay-lost underlay-mtu "
      "underlay-filtered"},
     {"host-resource", "conntrack-full queue-full out-of-memory"},
-    {"endpoint", "no-listener socket-full port-unreachable"},
+    {"endpoint", "no-listener socket-full port-unreachable endpoint-filtered address-missing"},
     {"malformed", "checksum-bad header-bad"},
     {"unsupported", "protocol-unsupported"},
     {"unknown", "vanished-in-node unexplained"},

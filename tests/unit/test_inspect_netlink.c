@@ -253,8 +253,7 @@ static void test_ports(void **state)
 	expect(&log, VT_CAUSE_PORT_BLOCKED, "bridge port out1 takes no packets: its state is disabled");
 	net_run("bridge link set dev out1 state 3; bridge link set dev out1 isolated on");
 	log = ask("NO_TX_TARGET", "br_handle_frame_finish", "out1", "10.0.0.2", 0);
-	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
-	assert_non_null(strstr(log.evidence, "came in through port out1 (forwarding, isolated)"));
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED); /* which frame it was is not known here */
 	net_run("ip link add dum type veth peer name dum2");
 	log = ask("DEV_READY", "__dev_queue_xmit", "dum", "10.0.0.2", 0);
 	expect(&log, VT_CAUSE_PORT_DOWN, "dum is down");
@@ -287,7 +286,8 @@ static void count_log(void *arg, const struct vt_log *log)
 	*(unsigned int *)arg += strstr(log->evidence, "too many drops") != NULL;
 }
 
-/* More drops at once than are looked into: every one is handed over, the rest unexplained and counted. */
+/* More drops at once than are looked into: every one is handed over, the rest unexplained; past the queue they count.
+ */
 static void test_too_many(void **state)
 {
 	struct vt_log log = net_drop("IP_INHDR", "ip_forward", "in1", "10.0.0.1", "10.0.1.1", 4000, 53);
@@ -295,13 +295,17 @@ static void test_too_many(void **state)
 
 	logs_taken = 0;
 	for (int i = 0; i < 5000; i++)
-		inspect_drop(inspect, &log, net_now());
+		inspect_drop(inspect, &log, NULL, net_now());
 	assert_int_equal(inspect_busy(inspect), 5000);
 	assert_true(net_wait(inspect));
 	assert_int_equal(inspect_poll(inspect, count_log, &plain, net_now()), 5000);
 	assert_int_equal(logs_taken, 5000);
 	assert_int_equal(plain, 5000 - 4096);
-	assert_int_equal(inspect_lost(inspect), plain);
+	assert_int_equal(inspect_lost(inspect), 0);
+	for (int i = 0; i < 65536 + 10; i++)
+		inspect_drop(inspect, &log, NULL, net_now());
+	assert_int_equal(inspect_busy(inspect), 65536);
+	assert_int_equal(inspect_lost(inspect), 10);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

@@ -203,7 +203,7 @@ static void test_order(void **state)
 		log[i] = net_drop("NETFILTER_DROP", "nft_do_chain", "in1", "10.0.0.1", "10.0.1.1", 4000, 53 + i);
 	for (int i = 0; i < 40; i++) {
 		net_send_udp("in0", "in1", "10.0.0.1", "10.0.1.1", 4000, 53 + i % 2);
-		inspect_drop(inspect, &log[i % 2], net_now());
+		inspect_drop(inspect, &log[i % 2], NULL, net_now());
 	}
 	list[0].rec.seq = 0;
 	while (inspect_busy(inspect)) {

@@ -272,7 +272,7 @@ static void follow_translation(struct linux_datapath *dp, const struct vt_record
 	}
 }
 
-static void on_record(void *arg, const struct vt_record *rec)
+static void on_record(void *arg, const struct vt_record *rec, const struct drop_context *context)
 {
 	struct linux_datapath *dp = arg;
 	const struct device_info *dev = devices_find(dp->devices, rec->ifindex);
@@ -282,8 +282,8 @@ static void on_record(void *arg, const struct vt_record *rec)
 	log.rec = *rec;
 	if (dev)
 		memcpy(log.device, dev->name, sizeof(log.device));
-	if (rec->loc == VT_LOC_ERROR) {
-		inspect_drop(dp->inspect, &log, now_ns());
+	if (context) {
+		inspect_drop(dp->inspect, &log, context, now_ns());
 		return;
 	}
 	if (dp->n_bidirectional)
@@ -367,7 +367,7 @@ static void linux_stats(struct datapath *base, struct datapath_stats *stats)
 		stats->devices += dev[i].role != DEVICE_INNER;
 	stats->attached = attach_count(dp->attach);
 	stats->records = dp->records;
-	stats->lost = load_lost(dp->load);
+	stats->lost = load_lost(dp->load) + inspect_lost(dp->inspect);
 }
 
 static void linux_close(struct datapath *base)
@@ -433,6 +433,7 @@ static int open_parts(struct linux_datapath *dp, const struct datapath_config *c
 	ret = inspect_open(&dp->inspect, mask, err);
 	if (ret)
 		return ret;
+	inspect_tell(dp->inspect, load_config(dp->load));
 	load_programs(dp->load, &programs);
 	dp->rules = rules_new(load_config(dp->load), load_rules_fd(dp->load));
 	dp->attach = attach_new(&programs, dp->devices, dp->expedite, config->arg && !strcmp(config->arg, "clsact"));

@@ -26,16 +26,19 @@ struct load {
 	struct slot *slots;
 	size_t slots_size;
 	bool has_local_in;
-	void (*on_record)(void *arg, const struct vt_record *rec);
+	load_record_fn on_record;
 	void *arg;
 };
 
 static int on_ring(void *ctx, void *data, size_t size)
 {
+	const struct drop_event *event = data; /* as far as it goes */
 	struct load *l = ctx;
 
-	if (size >= sizeof(struct vt_record))
-		l->on_record(l->arg, data);
+	if (size >= sizeof(*event))
+		l->on_record(l->arg, &event->rec, &event->context);
+	else if (size >= sizeof(event->rec))
+		l->on_record(l->arg, &event->rec, NULL);
 	return 0;
 }
 
@@ -225,9 +228,9 @@ void load_devices(struct load *l, const struct devices *devices)
 	memcpy(l->skel->bss->config.vxlan_ports, ports, sizeof(ports));
 }
 
-void load_drain(struct load *l, void (*on_record)(void *arg, const struct vt_record *rec), void *arg)
+void load_drain(struct load *l, load_record_fn fn, void *arg)
 {
-	l->on_record = on_record;
+	l->on_record = fn;
 	l->arg = arg;
 	ring_buffer__consume(l->ring);
 }

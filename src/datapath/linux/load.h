@@ -27,8 +27,11 @@ void load_devices(struct load *l, const struct devices *devices);
 /* Polls readable when a record came while config->reader_asleep was set. Watch it edge-triggered. */
 int load_wake_fd(const struct load *l);
 
+/* Takes one record; context is that of an `error`, else NULL. Both hold during the call only. */
+typedef void (*load_record_fn)(void *arg, const struct vt_record *rec, const struct drop_context *context);
+
 /* Hands over all records in the ring. */
-void load_drain(struct load *l, void (*on_record)(void *arg, const struct vt_record *rec), void *arg);
+void load_drain(struct load *l, load_record_fn fn, void *arg);
 
 /* Records lost so far: ring full, headers unreadable, a drop that interrupted the drop program itself. */
 uint64_t load_lost(const struct load *l);

@@ -8,6 +8,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,7 +132,10 @@ static void update_config(struct rules *r)
 	unsigned int n = RULE_MASKS_MAX;
 
 	for (int i = 0; i < 256; i++)
-		config->want_proto[i] = r->proto_users[i] > 0;
+		config->want_proto[i] = r->proto_users[i] > 0 ? WANT_TASK : 0;
+	/* while anything is traced, ICMP errors may speak of it */
+	config->want_proto[IPPROTO_ICMP] |= WANT_ERRORS;
+	config->want_proto[IPPROTO_ICMPV6] |= WANT_ERRORS;
 	config->want_vni = r->vni_users > 0;
 	while (n && !r->mask_users[n - 1])
 		n--;

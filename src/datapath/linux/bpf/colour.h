@@ -43,12 +43,20 @@ static __always_inline void colour_set(struct __sk_buff *skb, __u32 hop)
  */
 static __always_inline __u32 colour_hop(__u32 tci, __u64 id)
 {
-	__u32 *hop;
+	struct seen *known;
 
 	if (tci_coloured(tci))
 		return tci & COLOUR_TCI_HOP;
-	hop = bpf_map_lookup_elem(&seen, &id);
-	return hop ? *hop : 0;
+	known = bpf_map_lookup_elem(&seen, &id);
+	return known ? known->hop : 0;
+}
+
+/* Remembers a packet that was coloured or matched here. */
+static __always_inline void seen_add(__u64 id, __u32 hop)
+{
+	struct seen known = {.hop = hop};
+
+	bpf_map_update_elem(&seen, &id, &known, BPF_ANY);
 }
 
 /* Sets the outer DSCP, keeping ECN and the IPv4 header checksum right. `l3` is the offset of the IP header. */

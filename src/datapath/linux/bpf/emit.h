@@ -18,6 +18,7 @@ struct sighting {
 	__u16 flags;
 	__u8 loc;
 	__u8 hop;
+	struct drop_context context; /* of an `error` */
 };
 
 /*
@@ -31,18 +32,8 @@ static __always_inline __u64 wake_flags(void)
 	return BPF_RB_NO_WAKEUP;
 }
 
-/* 0, or -1 when the ring is full (counted). */
-__noinline int emit(const struct packet *p, const struct sighting *s)
+static __always_inline void fill_record(struct vt_record *r, const struct packet *p, const struct sighting *s)
 {
-	struct vt_record *r;
-
-	if (!p || !s)
-		return -1;
-	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
-	if (!r) {
-		__sync_fetch_and_add(&counters.lost_ring, 1);
-		return -1;
-	}
 	r->version = VT_RECORD_VERSION;
 	r->loc = s->loc;
 	r->hop = s->hop;
@@ -64,8 +55,42 @@ __noinline int emit(const struct packet *p, const struct sighting *s)
 	__builtin_memcpy(&r->flow, &p->flow, sizeof(r->flow));
 	__builtin_memcpy(r->outer_src, p->outer_src, 16);
 	__builtin_memcpy(r->outer_dst, p->outer_dst, 16);
+}
+
+static __always_inline int emit_drop(const struct packet *p, const struct sighting *s)
+{
+	struct drop_event *e = bpf_ringbuf_reserve(&records, sizeof(*e), 0);
+
+	if (!e)
+		return -1;
+	fill_record(&e->rec, p, s);
+	e->context = s->context;
+	bpf_ringbuf_submit(e, wake_flags());
+	return 0;
+}
+
+static __always_inline int emit_passing(const struct packet *p, const struct sighting *s)
+{
+	struct vt_record *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+
+	if (!r)
+		return -1;
+	fill_record(r, p, s);
 	bpf_ringbuf_submit(r, wake_flags());
 	return 0;
+}
+
+/* 0, or -1 when the ring is full (counted). */
+__noinline int emit(const struct packet *p, const struct sighting *s)
+{
+	int ret;
+
+	if (!p || !s)
+		return -1;
+	ret = s->loc == VT_LOC_ERROR ? emit_drop(p, s) : emit_passing(p, s);
+	if (ret)
+		__sync_fetch_and_add(&counters.lost_ring, 1);
+	return ret;
 }
 
 #endif

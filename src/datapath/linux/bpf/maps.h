@@ -38,12 +38,19 @@ struct {
 	__type(value, struct device);
 } devices SEC(".maps");
 
-/* packet_id -> hop of packets coloured or matched here: tells our colour from a foreign use of the mark bits. */
+/*
+ * Packets coloured or matched here, by packet_id: tells our colour from a foreign use of the mark bits, and a traced
+ * packet that an ICMP error quotes from any other.
+ */
+struct seen {
+	__u32 hop;
+	__u32 ended; /* its drop behind our hooks was seen: what an ICMP error says of it is known already */
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536); /* coloured packets inside one host at a time */
 	__type(key, __u64);
-	__type(value, __u32);
+	__type(value, struct seen);
 } seen SEC(".maps");
 
 /* A packet's headers, copied once, so that tc programs and tracepoints share one parser. */

@@ -260,6 +260,18 @@ __noinline int transport_parse(const struct head *h, const struct ip_layer *ip, 
 	return 0;
 }
 
+/* Fills p from the tenant packet at `at`, whose IP layer is `ip`. */
+static __always_inline int tenant_parse(const struct head *h, const struct ip_layer *ip, __u32 at, struct packet *p)
+{
+	p->frag = ip->frag;
+	p->length = ip->length;
+	p->flow.proto = ip->proto;
+	p->flow.family = ip->v6 ? 6 : 4;
+	copy_addr(h, at + (ip->v6 ? 8 : 12), ip->v6, p->flow.src);
+	copy_addr(h, at + (ip->v6 ? 24 : 16), ip->v6, p->flow.dst);
+	return transport_parse(h, ip, at, p);
+}
+
 /*
  * Parses a packet from its outermost IP header. With `tunnel`, UDP to a VXLAN port is a tunnel and the tenant packet
  * inside is what p describes. 0, or -1 if there is no tenant packet to be seen.
@@ -286,13 +298,18 @@ __noinline int packet_parse(const struct head *h, __u32 tunnel, struct packet *p
 				return -1;
 		}
 	}
-	p->frag = ip.frag;
-	p->length = ip.length;
-	p->flow.proto = ip.proto;
-	p->flow.family = ip.v6 ? 6 : 4;
-	copy_addr(h, at + (ip.v6 ? 8 : 12), ip.v6, p->flow.src);
-	copy_addr(h, at + (ip.v6 ? 24 : 16), ip.v6, p->flow.dst);
-	return transport_parse(h, &ip, at, p);
+	return tenant_parse(h, &ip, at, p);
+}
+
+/* Parses the packet that an ICMP error quotes, from its IP header at `at`. 0, or -1 where too little of it is quoted.
+ */
+__noinline int packet_parse_quoted(const struct head *h, __u32 at, struct packet *p)
+{
+	struct ip_layer ip = {};
+
+	if (!h || !p || ip_parse(h, at, &ip))
+		return -1;
+	return tenant_parse(h, &ip, at, p);
 }
 
 #endif

@@ -10,12 +10,14 @@
 
 /*
  * Inside a host the colour is carried twice, because rules of others may overwrite either: skb->tc_index holds all of
- * it; one or more bits of skb->mark say "coloured" (nftables can see those). tc_index = magic | OUT | hop.
+ * it; one or more bits of skb->mark say "coloured" (nftables can see those). tc_index = magic | HANDED | OUT | hop.
  */
 #define COLOUR_TCI_MAGIC 0xa540
-#define COLOUR_TCI_MASK  0xffe0
-#define COLOUR_TCI_OUT   0x0010 /* the packet has been logged `out`; what drops it now is a queue or a driver */
-#define COLOUR_TCI_HOP   0x000f
+#define COLOUR_TCI_MASK  0xffc0
+#define COLOUR_TCI_HANDED \
+	0x0020                /* with OUT: it left to a VM. In a container's namespace the kernel may still drop it. */
+#define COLOUR_TCI_OUT 0x0010 /* the packet has been logged `out`; what drops it now is a queue or a driver */
+#define COLOUR_TCI_HOP 0x000f
 
 /*
  * Free of what is commonly taken: kube-proxy 0x4000 and 0x8000, Cilium 0x0f00 and the upper half, Calico the upper
@@ -59,15 +61,54 @@ struct device {
 	__u32 pad;
 };
 
+/* Where a drop was seen, from our hooks' point of view. */
+enum drop_place {
+	DROP_INSIDE = 0, /* between our hooks, or behind `out` in a queue of ours */
+	DROP_BEFORE,     /* in front of our ingress hook: an XDP program, a tc filter that runs before us */
+	DROP_IN_VM,      /* in the network namespace of the container behind a veth port of ours */
+	DROP_TOLD,       /* an ICMP error that quotes the packet tells of it */
+};
+
+/* What only the inspectors want to know of a dropped packet. */
+struct drop_context {
+	__u8 dst_mac[6]; /* of the frame as it was when dropped; zeroes where there is none */
+	__u8 src_mac[6];
+	__u8 place;     /* enum drop_place */
+	__u8 icmp_type; /* with DROP_TOLD; ICMP or ICMPv6 by the family of the record's flow */
+	__u8 icmp_code;
+	__u8 pad;
+	__u32 mtu; /* with DROP_TOLD: that the ICMP error asks for, 0: none */
+	__u32 pad2;
+};
+
+/* What the ring holds for `error`; for `in` and `out` it holds the record alone. */
+struct drop_event {
+	struct vt_record rec;
+	struct drop_context context;
+};
+_Static_assert(sizeof(struct drop_context) == 24, "struct drop_context has padding");
+
+/* Code that frees packets in front of our ingress hook: a function's first address and its size. */
+struct code_range {
+	__u64 start;
+	__u64 size;
+};
+#define XDP_CODE_MAX 8 /* functions that free what an XDP program dropped; the kernel has four */
+
+enum want { WANT_TASK = 1, WANT_ERRORS = 2 }; /* of a protocol: some task may want it; ICMP errors are looked into */
+
 struct bpf_config {
 	__u32 netns; /* inode number of the host's network namespace */
 	__u32 mark_mask;
 	__u32 n_masks;       /* 0: nothing to colour */
 	__u32 want_vni;      /* some mask looks at the VNI */
 	__u32 reader_asleep; /* user space waits for a wakeup, not for its timer */
-	__u32 pad;
+	__u32 reason_xdp;    /* numbers of drop reasons in this kernel, 0: it has no such reason */
+	__u32 reason_tc_ingress;
+	__u32 reason_none; /* NOT_SPECIFIED */
+	struct code_range xdp_code[XDP_CODE_MAX];
 	struct rule_key masks[RULE_MASKS_MAX];
-	__u8 want_proto[256];        /* some task may want this protocol */
+	__u8 want_proto[256];        /* enum want, by IP protocol */
 	__u8 vxlan_ports[65536 / 8]; /* bitmap by UDP port, host order */
 };
 

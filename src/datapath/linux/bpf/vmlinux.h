@@ -79,9 +79,13 @@ struct net {
 typedef struct {
 	struct net *net;
 } possible_net_t;
+struct rtnl_link_ops {
+	const char *kind;
+};
 struct net_device {
 	int ifindex;
 	possible_net_t nd_net;
+	const struct rtnl_link_ops *rtnl_link_ops;
 };
 struct dst_entry {
 	short error;
@@ -94,6 +98,7 @@ struct sk_buff {
 	__u16 tc_index;
 	__u32 mark;
 	__u16 network_header;
+	__u16 mac_header;
 	unsigned int tail;
 	unsigned int end;
 	unsigned char *head;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "core/log.h"
+#include "datapath/linux/bpf/shared.h"
 #include "datapath/linux/inspect/fib.h"
 #include "datapath/linux/inspect/rtnl.h"
 
@@ -23,6 +24,7 @@ struct queues;
 
 struct drop {
 	const struct vt_record *rec;
+	const struct drop_context *context;
 	const char *device;    /* name of rec->ifindex, may be empty */
 	const char *reason;    /* without SKB_DROP_REASON_ */
 	const char *function;  /* that dropped it, without offset and compiler suffix */

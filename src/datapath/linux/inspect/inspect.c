@@ -14,6 +14,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "datapath/linux/inspect/endpoint.h"
 #include "datapath/linux/inspect/nft_rule.h"
 #include "datapath/linux/inspect/nft_trace.h"
 #include "datapath/linux/inspect/policy.h"
@@ -29,6 +30,7 @@
 
 struct waiting {
 	struct vt_record rec;
+	struct drop_context context;
 	char device[VT_DEVICE_MAX];
 	uint64_t deadline_ns;
 	bool plain; /* taken when too many waited: reason and site only */
@@ -103,6 +105,32 @@ void inspect_close(struct inspect *in)
 	free(in);
 }
 
+void inspect_tell(const struct inspect *in, struct bpf_config *config)
+{
+	static const char *const functions[XDP_CODE_MAX] = {
+	    "do_xdp_generic",
+	    "netif_receive_generic_xdp",
+	    "bpf_prog_run_generic_xdp",
+	    "veth_xdp_rcv_skb",
+	    "veth_xdp_rcv_one",
+	    "veth_xdp_rcv",
+	    "veth_poll",
+	    "tun_get_user",
+	};
+	int xdp = reasons_number(in->reasons, "XDP"), tc = reasons_number(in->reasons, "TC_INGRESS");
+	int none = reasons_number(in->reasons, "NOT_SPECIFIED");
+
+	config->reason_xdp = xdp > 0 ? (uint32_t)xdp : 0;
+	config->reason_tc_ingress = tc > 0 ? (uint32_t)tc : 0;
+	config->reason_none = none > 0 ? (uint32_t)none : 0;
+	for (int i = 0; i < XDP_CODE_MAX; i++) {
+		uint64_t start = 0, size = 0;
+
+		symbols_range(in->symbols, functions[i], &start, &size);
+		config->xdp_code[i] = (struct code_range){.start = start, .size = size};
+	}
+}
+
 int inspect_arm(struct inspect *in, struct vt_err *err)
 {
 	int code = 0;
@@ -157,19 +185,61 @@ static void timer_set(struct inspect *in, uint64_t at_ns)
 	timerfd_settime(in->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
-void inspect_drop(struct inspect *in, const struct vt_log *log, uint64_t now_ns)
+/* Fills what is known before anybody looks further: reason and site in the log, the bare function's name. */
+static void drop_begin(struct inspect *in, const struct waiting *waiting, struct vt_log *log,
+                       char function[DROP_FUNCTION_MAX], struct drop *drop)
+{
+	memset(log, 0, sizeof(*log));
+	log->rec = waiting->rec;
+	function[0] = '\0';
+	if (waiting->context.place == DROP_TOLD) {
+		snprintf(log->reason, sizeof(log->reason), "ICMP type %u code %u", waiting->context.icmp_type,
+		         waiting->context.icmp_code);
+	} else {
+		reasons_name(in->reasons, waiting->rec.reason, log->reason, sizeof(log->reason));
+		symbols_name(in->symbols, waiting->rec.site, log->site, sizeof(log->site), function, DROP_FUNCTION_MAX);
+	}
+	*drop = (struct drop){.rec = &waiting->rec,
+	                      .context = &waiting->context,
+	                      .device = waiting->device,
+	                      .reason = log->reason,
+	                      .function = function};
+}
+
+static bool is_behind_us(const struct drop_context *context)
+{
+	return context->place == DROP_IN_VM || context->place == DROP_TOLD;
+}
+
+static bool is_loss(struct inspect *in, const struct waiting *waiting)
+{
+	char function[DROP_FUNCTION_MAX];
+	struct vt_log log;
+	struct drop drop;
+
+	if (!is_behind_us(&waiting->context))
+		return true;
+	drop_begin(in, waiting, &log, function, &drop);
+	return endpoint_is_loss(&drop);
+}
+
+void inspect_drop(struct inspect *in, const struct vt_log *log, const struct drop_context *context, uint64_t now_ns)
 {
 	struct waiting *waiting;
 	bool plain = in->count >= WAITING_MAX;
 
-	in->lost += plain;
-	if (!queue_grow(in))
+	if (!queue_grow(in)) {
+		in->lost++;
 		return;
+	}
 	waiting = queue_at(in, in->count);
 	waiting->rec = log->rec;
+	waiting->context = context ? *context : (struct drop_context){0};
 	memcpy(waiting->device, log->device, sizeof(waiting->device));
 	waiting->deadline_ns = now_ns + TRACE_WAIT_NS;
 	waiting->plain = plain;
+	if (!is_loss(in, waiting))
+		return;
 	if (in->count++ == 0)
 		timer_set(in, 1); /* long past: at once */
 }
@@ -206,6 +276,10 @@ static bool drop_answer(struct inspect *in, const struct drop *drop, const struc
 		table_unexplained(drop, "too many drops at a time to look into this one", finding);
 		return true;
 	}
+	if (is_behind_us(drop->context)) {
+		endpoint_inspect(table_rtnl(in->table), drop, finding);
+		return true;
+	}
 	if (strcmp(drop->reason, "NETFILTER_DROP")) {
 		table_inspect(in->table, drop, now_ns, finding);
 		return true;
@@ -221,14 +295,10 @@ static bool drop_answer(struct inspect *in, const struct drop *drop, const struc
 static bool waiting_finish(struct inspect *in, const struct waiting *waiting, uint64_t now_ns, struct vt_log *log)
 {
 	char function[DROP_FUNCTION_MAX];
-	struct drop drop = {
-	    .rec = &waiting->rec, .device = waiting->device, .reason = log->reason, .function = function};
 	struct finding finding = {0};
+	struct drop drop;
 
-	memset(log, 0, sizeof(*log));
-	log->rec = waiting->rec;
-	reasons_name(in->reasons, waiting->rec.reason, log->reason, sizeof(log->reason));
-	symbols_name(in->symbols, waiting->rec.site, log->site, sizeof(log->site), function, sizeof(function));
+	drop_begin(in, waiting, log, function, &drop);
 	if (!drop_answer(in, &drop, waiting, now_ns, &finding))
 		return false;
 	if (function[0])

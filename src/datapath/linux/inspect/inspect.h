@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "core/log.h"
 #include "datapath/datapath.h"
+#include "datapath/linux/bpf/shared.h"
 
 struct inspect;
 
@@ -29,17 +30,20 @@ void inspect_close(struct inspect *in);
 int inspect_arm(struct inspect *in, struct vt_err *err);
 void inspect_disarm(struct inspect *in); /* nothing of ours stays installed */
 
+/* Tells the BPF programs what only the running kernel knows: numbers of reasons, addresses of code. */
+void inspect_tell(const struct inspect *in, struct bpf_config *config);
+
 /*
- * Takes an `error` record. log->rec and log->device (name of rec.ifindex, may be empty) are set, the rest is filled
- * here. The finished log goes to the sink from within inspect_poll(), in the order of the drops, at the latest 50 ms
- * after now_ns.
+ * Takes an `error` record and its context (NULL: a drop inside, its frame unknown). What is no loss in truth, such as a
+ * VM's kernel discarding a duplicate, is left out and nothing is handed over for it. log->rec and log->device (name of
+ * rec.ifindex, may be empty) are set, the rest is filled here. The finished log goes to the sink from within
+ * inspect_poll(), in the order of the drops, at the latest 50 ms after now_ns.
  */
-void inspect_drop(struct inspect *in, const struct vt_log *log, uint64_t now_ns);
+void inspect_drop(struct inspect *in, const struct vt_log *log, const struct drop_context *context, uint64_t now_ns);
 
 int inspect_fd(struct inspect *in); /* an epoll descriptor: readable when inspect_poll() has something to do */
 int inspect_poll(struct inspect *in, datapath_sink sink, void *arg, uint64_t now_ns); /* number of logs handed over */
-int inspect_busy(const struct inspect *in); /* drops taken and not yet handed over */
-uint64_t
-inspect_lost(const struct inspect *in); /* drops that found the table of waiting drops full: handed over unexplained */
+int inspect_busy(const struct inspect *in);      /* drops taken and not yet handed over */
+uint64_t inspect_lost(const struct inspect *in); /* drops that found no place at all and are not handed over */
 
 #endif

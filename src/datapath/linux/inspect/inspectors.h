@@ -38,6 +38,8 @@ int programs_xdp_inspect(struct rtnl *rt, const struct drop *drop, struct findin
 int port_blocked_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int port_down_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int port_mac_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
-int port_bridge_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+
+/* bridge.c: which port of a bridge did not take the frame, and why */
+int bridge_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 #endif

@@ -26,9 +26,13 @@ static const char *state_name(uint8_t state)
 
 int port_blocked_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
 {
-	struct rtnl_link link;
+	struct rtnl_link link = {0}, bridge;
 
-	if (rtnl_link(rt, drop->rec->ifindex, &link) == 0 && link.bridge_port && link.state != BR_STATE_FORWARDING)
+	if (rtnl_link(rt, drop->rec->ifindex, &link) == 0 && rtnl_link(rt, link.master, &bridge) == 0 &&
+	    !(bridge.flags & IFF_UP))
+		return drop_found(finding, VT_CAUSE_PORT_BLOCKED,
+		                  "bridge port %s takes no packets: the bridge %s is down", link.name, bridge.name);
+	if (link.bridge_port && link.state != BR_STATE_FORWARDING)
 		return drop_found(finding, VT_CAUSE_PORT_BLOCKED, "bridge port %s takes no packets: its state is %s",
 		                  link.name, state_name(link.state));
 	return drop_found(finding, VT_CAUSE_PORT_BLOCKED,
@@ -57,18 +61,4 @@ int port_mac_inspect(struct rtnl *rt, const struct drop *drop, struct finding *f
 		return drop_unsure(finding, "%s took a frame that was sent to another MAC address", drop->device);
 	return drop_found(finding, VT_CAUSE_WRONG_MAC, "%s got frames that were sent to another MAC address",
 	                  link.name);
-}
-
-/*
- * A bridge drops for its ingress port and for its egress port at the same place, and the record does not say which port
- * the packet was to leave through: so only what is known of the ingress port is told.
- */
-int port_bridge_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
-{
-	struct rtnl_link link;
-
-	if (rtnl_link(rt, drop->rec->ifindex, &link) < 0 || !link.bridge_port)
-		return 0;
-	return drop_unsure(finding, "the bridge did not forward what came in through port %s (%s%s%s)", link.name,
-	                   state_name(link.state), link.locked ? ", locked" : "", link.isolated ? ", isolated" : "");
 }

@@ -136,6 +136,11 @@ static void link_vxlan(const struct nlattr *data, struct rtnl_link *link)
 		link->port = ntohs(mnl_attr_get_u16(tb[IFLA_VXLAN_PORT]));
 }
 
+static bool flag(const struct nlattr *attr)
+{
+	return attr && mnl_attr_get_u8(attr);
+}
+
 static void link_bridge_port(const struct nlattr *data, struct rtnl_link *link)
 {
 	const struct nlattr *tb[IFLA_BRPORT_LOCKED + 1];
@@ -144,10 +149,12 @@ static void link_bridge_port(const struct nlattr *data, struct rtnl_link *link)
 	link->bridge_port = true;
 	if (tb[IFLA_BRPORT_STATE])
 		link->state = mnl_attr_get_u8(tb[IFLA_BRPORT_STATE]);
-	if (tb[IFLA_BRPORT_LOCKED])
-		link->locked = mnl_attr_get_u8(tb[IFLA_BRPORT_LOCKED]);
-	if (tb[IFLA_BRPORT_ISOLATED])
-		link->isolated = mnl_attr_get_u8(tb[IFLA_BRPORT_ISOLATED]);
+	link->locked = flag(tb[IFLA_BRPORT_LOCKED]);
+	link->isolated = flag(tb[IFLA_BRPORT_ISOLATED]);
+	link->hairpin = flag(tb[IFLA_BRPORT_MODE]);
+	link->flood = flag(tb[IFLA_BRPORT_UNICAST_FLOOD]);
+	link->mcast_flood = flag(tb[IFLA_BRPORT_MCAST_FLOOD]);
+	link->bcast_flood = flag(tb[IFLA_BRPORT_BCAST_FLOOD]);
 }
 
 static void link_parse(const struct nlmsghdr *nlh, struct rtnl_link *link)

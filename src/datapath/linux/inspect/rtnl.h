@@ -24,7 +24,8 @@ struct rtnl_link {
 	uint16_t port; /* of a vxlan device, host order */
 	bool bridge_port;
 	uint8_t state; /* of a bridge port: BR_STATE_* of linux/if_bridge.h */
-	bool locked, isolated;
+	bool locked, isolated, hairpin;
+	bool flood, mcast_flood, bcast_flood; /* takes frames for unknown, multicast, broadcast addresses */
 };
 
 #define RTNL_REQUEST_MAX 256 /* bytes of a request: our largest has four attributes */

@@ -165,3 +165,22 @@ uint64_t symbols_address(const struct symbols *symbols, const char *function)
 	}
 	return 0;
 }
+
+bool symbols_range(const struct symbols *symbols, const char *function, uint64_t *ret_start, uint64_t *ret_size)
+{
+	size_t length = strlen(function);
+
+	for (size_t i = 0; i + 1 < symbols->count; i++) {
+		const char *name = symbols->text + symbols->list[i].name;
+		size_t next = i + 1;
+
+		if (strncmp(name, function, length) || (name[length] && name[length] != '.'))
+			continue;
+		while (next + 1 < symbols->count && symbols->list[next].address == symbols->list[i].address)
+			next++; /* another name for it */
+		*ret_start = symbols->list[i].address;
+		*ret_size = symbols->list[next].address - symbols->list[i].address;
+		return true;
+	}
+	return false;
+}

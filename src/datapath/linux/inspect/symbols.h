@@ -7,6 +7,7 @@
 #ifndef VT_DATAPATH_LINUX_INSPECT_SYMBOLS_H
 #define VT_DATAPATH_LINUX_INSPECT_SYMBOLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,9 @@ void symbols_close(struct symbols *symbols);
  */
 void symbols_name(struct symbols *symbols, uint64_t address, char *site, size_t site_size, char *function,
                   size_t function_size);
+
+/* Where the function is, whatever suffix the compiler gave its name; false if the kernel has none of that name. */
+bool symbols_range(const struct symbols *symbols, const char *function, uint64_t *ret_start, uint64_t *ret_size);
 
 /* Address of a function by its exact name, 0 if there is none. Scans all of them. */
 uint64_t symbols_address(const struct symbols *symbols, const char *function);

@@ -100,8 +100,10 @@ static const struct row rows[] = {
     ASK("BRIDGE_INGRESS_STP_STATE", NULL, ANY, port_blocked_inspect),
     ASK("DEV_READY", NULL, ANY, port_down_inspect),
     ASK("OTHERHOST", NULL, ANY, port_mac_inspect),
-    ASK("NOT_SPECIFIED", "br_handle_frame_finish", ANY, port_bridge_inspect),
-    ASK("NO_TX_TARGET", "br_handle_frame_finish", ANY, port_bridge_inspect),
+    ASK("NOT_SPECIFIED", "br_handle_frame_finish", ANY, bridge_inspect),
+    ASK("NOT_SPECIFIED", "br_forward", ANY, bridge_inspect),
+    ASK("NO_TX_TARGET", "br_handle_frame_finish", ANY, bridge_inspect),
+    ASK("NO_TX_TARGET", "br_flood", ANY, bridge_inspect),
     /* the host's own sockets, for packets that end here */
     SAY("NO_SOCKET", "__udp4_lib_rcv", INNER, NO_LISTENER, "no UDP socket of this host listens on the port"),
     SAY("NO_SOCKET", "__udp6_lib_rcv", INNER, NO_LISTENER, "no UDP socket of this host listens on the port"),
@@ -129,6 +131,7 @@ struct answer_key {
 	int32_t dst_error;
 	uint16_t flags, segments;
 	__u8 src[16], dst[16], outer_src[16], outer_dst[16];
+	__u8 dst_mac[6], src_mac[6];
 };
 
 struct answer {
@@ -239,6 +242,8 @@ static void answer_key_fill(const struct drop *drop, struct answer_key *key)
 	memcpy(key->dst, rec->flow.dst, 16);
 	memcpy(key->outer_src, rec->outer_src, 16);
 	memcpy(key->outer_dst, rec->outer_dst, 16);
+	memcpy(key->dst_mac, drop->context->dst_mac, 6);
+	memcpy(key->src_mac, drop->context->src_mac, 6);
 }
 
 void table_inspect(struct table *table, const struct drop *drop, uint64_t now_ns, struct finding *finding)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2154
+# Faults of packet sizes in the overlay; sourced by lab/fault. (MTU of routers: routes.sh, of bridge ports: ports.sh.)
+
+#: underlay-mtu-a | a | underlay-mtu | the underlay NIC of host a has an MTU that leaves no room for the tunnel's headers
+fault_underlay_mtu_a() {
+	if [ "$1" = on ]; then at a ip link set eth0 mtu 1400; else at a ip link set eth0 mtu 1600; fi
+}
+
+#: underlay-route-mtu-a | a | underlay-mtu | the route from host a to the VTEP of host b has an MTU of 1300
+fault_underlay_route_mtu_a() {
+	if [ "$1" = on ]; then
+		at a ip route add 172.31.0.2/32 dev eth0 mtu 1300
+	else
+		at a ip route del 172.31.0.2/32 dev eth0
+	fi
+}
