@@ -10,6 +10,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define TC_ACT_UNSPEC (-1)
+#define TC_ACT_OK     0
 #define TC_ACT_SHOT   2
 #define TC_ACT_STOLEN 4
 #define XDP_DROP      1
@@ -72,6 +73,12 @@ SEC("tc")
 int idle(struct __sk_buff *skb)
 {
 	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int accept_port(struct __sk_buff *skb)
+{
+	return verdict(skb, TC_ACT_OK);
 }
 
 SEC("xdp")
