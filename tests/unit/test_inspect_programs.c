@@ -201,6 +201,25 @@ static void test_filters(void **state)
 	       "tc filter u32 pref 5 handle 800:0:800, action mirred, at ingress of in1 dropped the packet");
 }
 
+/* The older qdisc for ingress alone, and a block of filters that several devices share. */
+static void test_blocks(void **state)
+{
+	struct vt_log log;
+
+	net_run("tc qdisc del dev in1 clsact; tc qdisc add dev in1 ingress;"
+	        "tc filter add dev in1 ingress protocol ip pref 6 u32 match u32 0 0 action mirred egress mirror dev "
+	        "in0 drop");
+	log = ask_ingress();
+	expect(&log, VT_CAUSE_POLICY_BPF,
+	       "tc filter u32 pref 6 handle 800:0:800, action mirred, at ingress of in1 dropped the packet");
+	net_run("tc qdisc del dev in1 ingress; tc qdisc add dev in1 ingress_block 22 ingress;"
+	        "tc filter add block 22 protocol ip pref 7 chain 3 u32 match u32 0 0 action mirred egress mirror dev "
+	        "in0 drop");
+	log = ask("TC_INGRESS", RECEIVE, "10.0.0.3");
+	assert_int_equal(log.cause, VT_CAUSE_POLICY_BPF);
+	assert_non_null(strstr(log.evidence, "tc filter u32 pref 7 handle"));
+}
+
 /* An action that counts its drops and has none is out, even if it looks like the one. */
 static void test_gact(void **state)
 {
@@ -286,8 +305,8 @@ static void test_by_reason(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_tcx),  TEST(test_two),   TEST(test_many), TEST(test_filters),
-	    TEST(test_gact), TEST(test_outer), TEST(test_xdp),  TEST(test_by_reason),
+	    TEST(test_tcx),    TEST(test_two),   TEST(test_many), TEST(test_filters),   TEST(test_gact),
+	    TEST(test_blocks), TEST(test_outer), TEST(test_xdp),  TEST(test_by_reason),
 	};
 
 	if (!net_enter()) {
