@@ -161,6 +161,8 @@ static const char *inner_reason(struct rtnl *rt, const struct drop *drop, const 
 
 	if (!strcmp(qdisc->kind, "tbf"))
 		return "packets are longer than its burst";
+	if (!strcmp(qdisc->kind, "red") || !strcmp(qdisc->kind, "sfb"))
+		return "dropped early, to keep the queue in it short";
 	if (strcmp(qdisc->kind, "htb"))
 		return NULL;
 	/* a filter that says "drop" counts just like the queue for packets of no class */
