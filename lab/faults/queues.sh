@@ -93,11 +93,17 @@ fault_pfifo_full_b() {
 	fi
 }
 
-# stalled on|off: somebody holds the tap of vm7 open and does not read it
-stalled() {
-	local pid n=0
+# tap_open on|off OPTION LENGTH: somebody (lab/tapvm) holds the tap of vm7 open and does not read it
+# Such a VM answers no ARP either, so vm1 and the bridge are told where it is.
+tap_open() {
+	local state=(nud permanent) verb=replace length=$3 pid n=0
+	[ "$1" = on ] || { state=() verb=del length=1000; }
+	at vm1 ip neigh $verb 10.0.1.7 lladdr "$(vm_mac vm7)" dev eth0 "${state[@]}"
+	at vm1 ip -6 neigh $verb fd01::7 lladdr "$(vm_mac vm7)" dev eth0 "${state[@]}"
+	at a bridge fdb ${verb/replace/add} "$(vm_mac vm7)" dev vm7 master static
+	at a ip link set vm7 txqueuelen "$length"
 	if [ "$1" = on ]; then
-		LAB=$P "$(dirname "$FAULTS_DIR")/tapvm" --stalled
+		LAB=$P "$(dirname "$FAULTS_DIR")/tapvm" "$2"
 		until at a bridge link show dev vm7 | grep -q 'state forwarding'; do # when the link watcher has run
 			n=$((n + 1))
 			[ $n -lt 500 ] || die "the port of vm7 does not come up"
@@ -106,18 +112,16 @@ stalled() {
 		return
 	fi
 	for pid in $(ip netns pids "$P-a"); do
-		if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'tapvm --stalled'; then kill "$pid"; fi
+		if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "tapvm $2"; then kill "$pid"; fi
 	done
 }
 
 #: tap-stalled-a | a | queue-full | the hypervisor of vm7 on host a does not read its tap, whose queue has room for five packets
-# Such a VM answers no ARP either, so vm1 and the bridge are told where it is.
 fault_tap_stalled_a() {
-	local state=(nud permanent) verb=replace length=5
-	[ "$1" = on ] || { state=() verb=del length=1000; }
-	at vm1 ip neigh $verb 10.0.1.7 lladdr "$(vm_mac vm7)" dev eth0 "${state[@]}"
-	at vm1 ip -6 neigh $verb fd01::7 lladdr "$(vm_mac vm7)" dev eth0 "${state[@]}"
-	at a bridge fdb ${verb/replace/add} "$(vm_mac vm7)" dev vm7 master static
-	at a ip link set vm7 txqueuelen $length
-	stalled "$1"
+	tap_open "$1" --stalled 5
+}
+
+#: tap-filter-a | a | policy-bpf | a filter at the tap of vm7 on host a drops all that is for the VM
+fault_tap_filter_a() {
+	tap_open "$1" --filtered 1000
 }
