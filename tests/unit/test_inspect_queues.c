@@ -9,10 +9,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <libmnl/libmnl.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "datapath/linux/inspect/queues.h"
 #include "inspect_net.h"
 
 #define DEST_A "10.0.1.1" /* classes in the tests are by destination */
@@ -47,7 +51,7 @@ static void arm(void)
 		fail_msg("%s", err.text);
 }
 
-static void send(const char *dst, int count)
+static void send_to(const char *dst, int count)
 {
 	for (int i = 0; i < count; i++)
 		net_send_udp("out1", "out0", "10.0.0.1", dst, 4000, 53);
@@ -76,17 +80,17 @@ static void test_shaper(void **state)
 	struct vt_log log;
 
 	net_run("tc qdisc add dev out1 root handle 5: tbf rate 8kbit burst 200 limit 300");
-	send(DEST_A, 10);
+	send_to(DEST_A, 10);
 	log = ask();
 	expect(&log, VT_CAUSE_LIMIT_QDISC, "qdisc tbf 5: root of out1: rate 8Kbit limit 300b");
 	net_run("tc qdisc add dev out1 parent 5:1 handle 6: pfifo limit 1");
 	arm();
-	send(DEST_A, 10);
+	send_to(DEST_A, 10);
 	log = ask();
 	expect(&log, VT_CAUSE_LIMIT_QDISC, "qdisc tbf 5: root of out1 rate 8Kbit limit 300b, with pfifo 6: limit 1p");
 	net_run("tc qdisc replace dev out1 root handle 7: tbf rate 8mbit burst 90 limit 30000");
 	arm();
-	send(DEST_A, 1);
+	send_to(DEST_A, 1);
 	log = ask();
 	expect(&log, VT_CAUSE_LIMIT_QDISC,
 	       "qdisc tbf 7: root of out1: rate 8Mbit limit 30000b, packets are longer than its burst");
@@ -98,7 +102,7 @@ static void test_queue(void **state)
 	struct vt_log log;
 
 	net_run("tc qdisc add dev out1 root handle 6: pfifo limit 0");
-	send(DEST_A, 3);
+	send_to(DEST_A, 3);
 	log = ask();
 	expect(&log, VT_CAUSE_QUEUE_FULL, "qdisc pfifo 6: root of out1: limit 0p");
 }
@@ -109,7 +113,7 @@ static void test_no_drop_counted(void **state)
 	struct vt_log log;
 
 	net_run("tc qdisc add dev out1 root handle 5: tbf rate 8kbit burst 200 limit 300");
-	send(DEST_A, 10);
+	send_to(DEST_A, 10);
 	arm();
 	log = ask();
 	expect(&log, VT_CAUSE_UNEXPLAINED,
@@ -145,14 +149,14 @@ static void test_class(void **state)
 	struct vt_log log;
 
 	two_classes();
-	send(DEST_B, 50);
+	send_to(DEST_B, 50);
 	arm();
-	send(DEST_A, 10);
+	send_to(DEST_A, 10);
 	log = ask();
 	expect(&log, VT_CAUSE_LIMIT_QDISC,
 	       "qdisc htb 1: root of out1, class 1:10 rate 1Kbit ceil 1Kbit, with pfifo 10: limit 1p");
 	arm();
-	send(DEST_B, 10);
+	send_to(DEST_B, 10);
 	log = ask();
 	expect(&log, VT_CAUSE_LIMIT_QDISC,
 	       "qdisc htb 1: root of out1, class 1:20 rate 1Kbit ceil 2Kbit, with pfifo 20: limit 2p");
@@ -165,8 +169,8 @@ static void test_two_classes(void **state)
 
 	two_classes();
 	arm();
-	send(DEST_A, 10);
-	send(DEST_B, 10);
+	send_to(DEST_A, 10);
+	send_to(DEST_B, 10);
 	log = ask();
 	expect(&log, VT_CAUSE_LIMIT_QDISC,
 	       "qdisc htb 1: root of out1, one of these: class 1:10 rate 1Kbit ceil 1Kbit, with pfifo 10: limit 1p; "
@@ -181,7 +185,7 @@ static void test_class_without_queue(void **state)
 	net_run("ip link set out1 txqueuelen 2");
 	two_classes();
 	arm();
-	send("10.0.1.3", 10);
+	send_to("10.0.1.3", 10);
 	log = ask();
 	expect(&log, VT_CAUSE_LIMIT_QDISC, "qdisc htb 1: root of out1, class 1:30 rate 1Kbit ceil 1Kbit");
 }
@@ -194,20 +198,20 @@ static void test_looks(void **state)
 
 	two_classes();
 	arm();
-	send(DEST_A, 10);
+	send_to(DEST_A, 10);
 	first = drop("QDISC_DROP", "__dev_queue_xmit", "out1");
 	log = net_answer(inspect, &first);
 	assert_non_null(strstr(log.evidence, "root of out1, class 1:10 "));
 	soon = first;
 	soon.rec.time_ns = net_now();
-	send(DEST_B, 10);
+	send_to(DEST_B, 10);
 	log = net_answer(inspect, &soon);
 	assert_non_null(strstr(log.evidence, "one of these: class 1:10 "));
 	log = net_answer(inspect, &first); /* late, but its looks may be there still */
 	assert_non_null(strstr(log.evidence, "class 1:10 "));
 	/* long after both looks: told from all that was dropped before */
 	for (start = net_now(); net_now() < start + 150000000;)
-		send(DEST_B, 1);
+		send_to(DEST_B, 1);
 	log = ask();
 	assert_non_null(strstr(log.evidence, "root of out1, class 1:20 "));
 }
@@ -222,7 +226,7 @@ static void test_root_alone(void **state)
 	    "tc filter add dev out1 parent 1: protocol ip pref 2 u32 match ip dst 10.0.1.9 action mirred egress mirror "
 	    "dev out0 drop");
 	arm();
-	send("10.0.1.9", 3);
+	send_to("10.0.1.9", 3);
 	log = ask();
 	expect(
 	    &log, VT_CAUSE_UNEXPLAINED,
@@ -236,7 +240,7 @@ static void test_down(void **state)
 	struct vt_log log;
 
 	net_run("tc qdisc add dev out1 root handle 5: tbf rate 8kbit burst 200 limit 300");
-	send(DEST_A, 10);
+	send_to(DEST_A, 10);
 	net_run("ip link set out0 down");
 	log = ask();
 	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
@@ -244,6 +248,60 @@ static void test_down(void **state)
 	arm();
 	log = ask();
 	expect(&log, VT_CAUSE_PORT_DOWN, "out1 is up, but has no carrier");
+}
+
+struct option {
+	uint16_t type;
+	uint64_t value;
+	bool wide;
+};
+
+/* Kinds that this kernel may lack, by options as theirs are sent (linux/pkt_sched.h). */
+static struct qdisc kind(const char *name, const struct option *options, size_t count)
+{
+	uint64_t buf[32] = {0};
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nlattr *nest = mnl_attr_nest_start(nlh, TCA_OPTIONS);
+	struct qdisc qdisc = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		if (options[i].wide)
+			mnl_attr_put_u64(nlh, options[i].type, options[i].value);
+		else
+			mnl_attr_put_u32(nlh, options[i].type, (uint32_t)options[i].value);
+	}
+	mnl_attr_nest_end(nlh, nest);
+	snprintf(qdisc.kind, sizeof(qdisc.kind), "%s", name);
+	qdisc_kind_fill(&qdisc, nest);
+	return qdisc;
+}
+
+/* fq and cake limit only if they were told to; what a kind that nobody knows does is not said. */
+static void test_kinds(void **state)
+{
+	struct option fq[] = {{TCA_FQ_PLIMIT, 10000}, {TCA_FQ_FLOW_PLIMIT, 100}, {TCA_FQ_FLOW_MAX_RATE, ~0u}};
+	struct option cake = {TCA_CAKE_BASE_RATE64, 0, true}, codel = {TCA_FQ_CODEL_LIMIT, 1024};
+	struct qdisc qdisc = kind("fq", fq, 3);
+
+	assert_true(qdisc.orders && !qdisc.limits);
+	assert_string_equal(qdisc.options, " limit 10000p flow_limit 100p");
+	fq[2].value = 125000;
+	qdisc = kind("fq", fq, 3);
+	assert_true(qdisc.limits && !qdisc.orders);
+	assert_string_equal(qdisc.options, " limit 10000p flow_limit 100p maxrate 1Mbit");
+	qdisc = kind("fq", fq, 1);
+	assert_true(!qdisc.limits && !qdisc.orders);
+	qdisc = kind("cake", &cake, 1);
+	assert_true(qdisc.orders && !qdisc.limits);
+	cake.value = 12500000000;
+	qdisc = kind("cake", &cake, 1);
+	assert_true(qdisc.limits && !qdisc.orders);
+	assert_string_equal(qdisc.options, " bandwidth 100Gbit");
+	qdisc = kind("fq_codel", &codel, 1);
+	assert_true(qdisc.orders && !qdisc.limits);
+	assert_string_equal(qdisc.options, " limit 1024p");
+	qdisc = kind("netem", NULL, 0);
+	assert_true(!qdisc.limits && !qdisc.orders);
 }
 
 /* Other queues of the host, by reason and place alone. */
@@ -266,10 +324,17 @@ static void test_by_reason(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_shaper),    TEST(test_queue),       TEST(test_no_drop_counted),
-	    TEST(test_class),     TEST(test_two_classes), TEST(test_class_without_queue),
-	    TEST(test_looks),     TEST(test_root_alone),  TEST(test_down),
+	    TEST(test_shaper),
+	    TEST(test_queue),
+	    TEST(test_no_drop_counted),
+	    TEST(test_class),
+	    TEST(test_two_classes),
+	    TEST(test_class_without_queue),
+	    TEST(test_looks),
+	    TEST(test_root_alone),
+	    TEST(test_down),
 	    TEST(test_by_reason),
+	    cmocka_unit_test(test_kinds),
 	};
 
 	if (!net_enter()) {
