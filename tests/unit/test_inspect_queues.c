@@ -216,7 +216,7 @@ static void test_looks(void **state)
 	assert_non_null(strstr(log.evidence, "root of out1, class 1:20 "));
 }
 
-/* A filter that drops in front of the classes counts like a full queue: not told apart, and not guessed. */
+/* A filter that drops in front of the classes is told from the queue for packets of no class, if only one can be. */
 static void test_root_alone(void **state)
 {
 	struct vt_log log;
@@ -228,10 +228,34 @@ static void test_root_alone(void **state)
 	arm();
 	send_to("10.0.1.9", 3);
 	log = ask();
+	expect(&log, VT_CAUSE_POLICY_BPF,
+	       "tc filter u32 pref 2 handle 801:0:800, action mirred, at qdisc htb 1: of out1 dropped the packet");
+	/* now a packet has gone to that queue, and both may be */
+	net_run("tc filter add dev out1 parent 1: protocol ip pref 1 u32 match ip dst 10.0.1.8 flowid 1:0");
+	send_to("10.0.1.8", 1);
+	arm();
+	send_to("10.0.1.9", 3);
+	log = ask();
 	expect(
 	    &log, VT_CAUSE_UNEXPLAINED,
 	    "dropped by __dev_queue_xmit with reason QDISC_DROP on out1: qdisc htb 1: root of out1: htb 1: dropped the "
 	    "packet before any class or queue of it took it");
+}
+
+/* The filters of an inner class are suspects too. */
+static void test_inner_filter(void **state)
+{
+	struct vt_log log;
+
+	two_classes();
+	net_run("tc filter add dev out1 parent 1: protocol ip pref 1 u32 match ip dst 10.0.1.9 flowid 1:1;"
+	        "tc filter add dev out1 parent 1:1 protocol ip pref 5 u32 match u32 0 0 action mirred egress mirror "
+	        "dev out0 drop");
+	arm();
+	send_to("10.0.1.9", 3);
+	log = ask();
+	assert_int_equal(log.cause, VT_CAUSE_POLICY_BPF);
+	assert_non_null(strstr(log.evidence, "tc filter u32 pref 5 handle"));
 }
 
 /* The device is down now and its queue has dropped before: it may have been either. */
@@ -324,17 +348,10 @@ static void test_by_reason(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_shaper),
-	    TEST(test_queue),
-	    TEST(test_no_drop_counted),
-	    TEST(test_class),
-	    TEST(test_two_classes),
-	    TEST(test_class_without_queue),
-	    TEST(test_looks),
-	    TEST(test_root_alone),
-	    TEST(test_down),
-	    TEST(test_by_reason),
-	    cmocka_unit_test(test_kinds),
+	    TEST(test_shaper), TEST(test_queue),       TEST(test_no_drop_counted),
+	    TEST(test_class),  TEST(test_two_classes), TEST(test_class_without_queue),
+	    TEST(test_looks),  TEST(test_root_alone),  TEST(test_inner_filter),
+	    TEST(test_down),   TEST(test_by_reason),   cmocka_unit_test(test_kinds),
 	};
 
 	if (!net_enter()) {

@@ -4,6 +4,7 @@
  * suspect: an unknown kind of filter or action is never ruled out.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/gen_stats.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
@@ -16,7 +17,8 @@
 
 #include "datapath/linux/inspect/suspects.h"
 
-#define OWN_FILTER 0x5654 /* priority and handle of our own filters (links.c) */
+#define CLASSES_MAX 64     /* each is a question to the kernel; a drop in front of so many classes stays unexplained */
+#define OWN_FILTER  0x5654 /* priority and handle of our own filters (links.c) */
 
 /* Where each kind of filter keeps its actions, and the policer that stood there before actions did. */
 static const struct filter_kind {
@@ -202,9 +204,46 @@ int filters_suspect(struct rtnl *rt, const struct tc_hook *hook, struct suspects
 	                    TC_H_MAKE(TC_H_CLSACT, hook->egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS), &walk);
 }
 
+struct class_list {
+	uint32_t handle; /* of their discipline */
+	unsigned int count;
+	uint32_t ids[CLASSES_MAX];
+};
+
+static int class_listed(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	struct class_list *list = arg;
+
+	if (TC_H_MAJ(tcm->tcm_handle) != list->handle)
+		return MNL_CB_OK;
+	if (list->count == CLASSES_MAX) {
+		errno = E2BIG;
+		return MNL_CB_ERROR;
+	}
+	list->ids[list->count++] = tcm->tcm_handle;
+	return MNL_CB_OK;
+}
+
+static int classes_read(struct rtnl *rt, uint32_t ifindex, struct class_list *list)
+{
+	uint64_t buf[RTNL_REQUEST_MAX / 8];
+	struct nlmsghdr *nlh = rtnl_request(buf, RTM_GETTCLASS, NLM_F_DUMP);
+	struct tcmsg *tcm = mnl_nlmsg_put_extra_header(nlh, sizeof(*tcm));
+
+	tcm->tcm_ifindex = (int)ifindex;
+	return rtnl_ask(rt, nlh, class_listed, list);
+}
+
 int filters_suspect_qdisc(struct rtnl *rt, uint32_t ifindex, uint32_t handle, struct suspects *suspects)
 {
 	struct filter_walk walk = {.suspects = suspects};
+	struct class_list classes = {.handle = handle};
+	int ret = classes_read(rt, ifindex, &classes);
 
-	return filters_walk(rt, ifindex, handle, &walk);
+	if (ret == 0)
+		ret = filters_walk(rt, ifindex, handle, &walk);
+	for (unsigned int i = 0; i < classes.count && ret == 0; i++)
+		ret = filters_walk(rt, ifindex, classes.ids[i], &walk);
+	return ret;
 }

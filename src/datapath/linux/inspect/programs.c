@@ -109,24 +109,23 @@ static void name_append(char *buf, size_t size, const char *between, const char 
 	snprintf(buf + n, size - n, "%s%.*s", between, (int)length, name);
 }
 
-static int suspects_found(const struct suspects *suspects, const struct drop *drop, const char *where,
-                          struct finding *finding)
+int suspects_found(const struct suspects *suspects, const struct drop *drop, const char *where, struct finding *finding)
 {
-	char names[VT_EVIDENCE_MAX - 100] = "", more[32] = "";
+	char names[VT_EVIDENCE_MAX - 120] = "", more[32] = "";
 
 	if (!suspects->count)
 		return drop_found(finding, program_cause(drop),
-		                  "a tc program or filter at %s of %s dropped the packet; none that drops is there now",
-		                  where, drop->device);
+		                  "a tc program or filter at %s dropped the packet; none that drops is there now",
+		                  where);
 	if (suspects->count == 1)
-		return drop_found(finding, program_cause(drop), "%s at %s of %s dropped the packet", suspects->names[0],
-		                  where, drop->device);
+		return drop_found(finding, program_cause(drop), "%s at %s dropped the packet", suspects->names[0],
+		                  where);
 	for (unsigned int i = 0; i < suspects->count && i < SUSPECTS_NAMED; i++)
 		name_append(names, sizeof(names), i ? "; " : "", suspects->names[i]);
 	if (suspects->count > SUSPECTS_NAMED)
 		snprintf(more, sizeof(more), "; and %u more", suspects->count - SUSPECTS_NAMED);
-	return drop_found(finding, program_cause(drop), "one of these at %s of %s dropped the packet: %s%s", where,
-	                  drop->device, names, more);
+	return drop_found(finding, program_cause(drop), "one of these at %s dropped the packet: %s%s", where, names,
+	                  more);
 }
 
 static bool address_is_ipv4(const __u8 address[16])
@@ -144,10 +143,12 @@ static int programs_tc_inspect(struct rtnl *rt, const struct drop *drop, bool eg
 	    .protocol = address_is_ipv4(drop_destination(drop)) ? ETH_P_IP : ETH_P_IPV6,
 	};
 	struct suspects suspects = {0};
+	char where[40];
 
+	snprintf(where, sizeof(where), "%s of %s", egress ? "egress" : "ingress", drop->device);
 	tcx_suspect(&hook, &suspects);
 	filters_suspect(rt, &hook, &suspects);
-	return suspects_found(&suspects, drop, egress ? "egress" : "ingress", finding);
+	return suspects_found(&suspects, drop, where, finding);
 }
 
 int programs_ingress_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)

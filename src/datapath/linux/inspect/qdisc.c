@@ -4,6 +4,7 @@
  * limits it. Whether somebody set that limit or a queue only ran full is told by the kinds from it up to the root:
  * disciplines that merely order packets send as fast as the device takes them.
  */
+#include <errno.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -154,21 +155,30 @@ static void leaf_describe(struct rtnl *rt, uint32_t ifindex, const struct qdisc 
 		         qdisc->handle >> 16, qdisc->options);
 }
 
-/* A discipline that dropped by itself what it should have handed on to the ones below it. NULL: not known why. */
-static const char *inner_reason(struct rtnl *rt, const struct drop *drop, const struct qdisc *qdisc)
+/*
+ * A discipline that dropped by itself what it should have handed on to the ones below it. Either it has a reason of its
+ * own, which goes to ret_why, or one of its filters said so. -EAGAIN: not known which.
+ */
+static int inner_reason(struct rtnl *rt, const struct drop *drop, const struct qdisc *qdisc, const char **ret_why,
+                        struct finding *finding)
 {
 	struct suspects suspects = {0};
+	char where[64];
 
 	if (!strcmp(qdisc->kind, "tbf"))
-		return "packets are longer than its burst";
-	if (!strcmp(qdisc->kind, "red") || !strcmp(qdisc->kind, "sfb"))
-		return "dropped early, to keep the queue in it short";
-	if (strcmp(qdisc->kind, "htb"))
-		return NULL;
-	/* a filter that says "drop" counts just like the queue for packets of no class */
-	if (filters_suspect_qdisc(rt, drop->rec->ifindex, qdisc->handle, &suspects) < 0 || suspects.count)
-		return NULL;
-	return "its queue for packets of no class is full";
+		*ret_why = "packets are longer than its burst";
+	else if (!strcmp(qdisc->kind, "red") || !strcmp(qdisc->kind, "sfb"))
+		*ret_why = "dropped early, to keep the queue in it short";
+	if (*ret_why[0])
+		return 0;
+	if (strcmp(qdisc->kind, "htb") || filters_suspect_qdisc(rt, drop->rec->ifindex, qdisc->handle, &suspects) < 0 ||
+	    !suspects.count == !qdisc->direct) /* both are possible, or neither */
+		return -EAGAIN;
+	snprintf(where, sizeof(where), "qdisc htb %x: of %s", qdisc->handle >> 16, drop->device);
+	if (suspects.count)
+		return suspects_found(&suspects, drop, where, finding);
+	*ret_why = "its queue for packets of no class is full";
+	return 0;
 }
 
 static int qdisc_one(struct rtnl *rt, const struct drop *drop, const struct qdisc_tree *tree, struct leaf *leaf,
@@ -180,8 +190,11 @@ static int qdisc_one(struct rtnl *rt, const struct drop *drop, const struct qdis
 
 	snprintf(text, sizeof(text), "qdisc %s %x: root of %s", root->kind, root->handle >> 16, drop->device);
 	if (tree_has_below(tree, leaf->qdisc)) {
-		why = inner_reason(rt, drop, leaf->qdisc);
-		if (!why)
+		int ret = inner_reason(rt, drop, leaf->qdisc, &why, finding);
+
+		if (ret > 0)
+			return ret;
+		if (ret < 0)
 			return drop_unsure(finding,
 			                   "%s: %s %x: dropped the packet before any class or queue of it took it",
 			                   text, leaf->qdisc->kind, leaf->qdisc->handle >> 16);

@@ -47,6 +47,21 @@ static void options_tbf(const struct nlattr *options, struct qdisc *qdisc)
 	snprintf(qdisc->options, sizeof(qdisc->options), " rate %s limit %ub", rate, tbf->limit);
 }
 
+/* Nothing to tell of it: its classes have the limits. Whether its own queue was ever used tells what it drops itself.
+ */
+static void options_htb(const struct nlattr *options, struct qdisc *qdisc)
+{
+	const struct nlattr *tb[TCA_HTB_INIT + 1];
+	const struct tc_htb_glob *htb;
+
+	rtnl_nested(options, tb, TCA_HTB_INIT);
+	qdisc->direct = true;
+	if (!tb[TCA_HTB_INIT] || mnl_attr_get_payload_len(tb[TCA_HTB_INIT]) < sizeof(*htb))
+		return;
+	htb = mnl_attr_get_payload(tb[TCA_HTB_INIT]);
+	qdisc->direct = htb->direct_pkts != 0;
+}
+
 static void options_fifo(const struct nlattr *options, struct qdisc *qdisc)
 {
 	const struct tc_fifo_qopt *fifo = mnl_attr_get_payload(options);
@@ -118,6 +133,8 @@ void qdisc_kind_fill(struct qdisc *qdisc, const struct nlattr *options)
 		return;
 	if (!strcmp(kind, "tbf"))
 		options_tbf(options, qdisc);
+	else if (!strcmp(kind, "htb"))
+		options_htb(options, qdisc);
 	else if (!strcmp(kind, "pfifo") || !strcmp(kind, "bfifo") || !strcmp(kind, "pfifo_head_drop"))
 		options_fifo(options, qdisc);
 	else if (!strcmp(kind, "fq_codel"))

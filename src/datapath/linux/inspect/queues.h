@@ -21,6 +21,7 @@ struct qdisc {
 	const struct qdisc *above;   /* the one that has it in a class, NULL for the root */
 	bool moved;                  /* it counted drops between the two looks */
 	bool limits, orders;         /* what its kind does; neither: the kind is not known */
+	bool direct;                 /* htb: packets of no class have gone to its own queue */
 	char options[QDISC_OPTIONS]; /* " limit 7p", or empty */
 };
 
