@@ -36,9 +36,9 @@
 	\
 	/* rate-limit: more packets came than were agreed */ \
 	X(LIMIT_QDISC, "limit-qdisc", VT_CLASS_RATE_LIMIT, \
-	  "A shaper on the device dropped the packet: more was sent than its rate lets out, and its queue was full.", \
-	  "The kernel dropped it with a queue's reason on that device; the shaper, and the class whose drop counter moved at that time, are given.", \
-	  "On node %n run `tc -s qdisc show dev %d` and `tc -s class show dev %d`: `dropped` grows; raise rate, burst or limit there, or slow the sender down.") \
+	  "A shaper or policer on the device dropped the packet: more was sent than its rate lets through.", \
+	  "The kernel dropped it with a queue's or a filter's reason on that device; the policer, or the shaper and the class whose drop counter moved at that time, are given.", \
+	  "On node %n run `tc -s qdisc show dev %d`, `tc -s class show dev %d` and `tc -s filter show dev %d ingress`: `dropped` grows; raise rate, burst or limit there, or slow the sender down.") \
 	X(LIMIT_NFT_RULE, "limit-nft-rule", VT_CLASS_RATE_LIMIT, \
 	  "An nftables rule with a rate limit, quota or connection count dropped the packet because the limit was used up.", \
 	  "The nftables trace of this very packet ended in a rule that has a limit, quota or ct count, or in the drop behind such a rule.", \

@@ -237,6 +237,25 @@ static void test_gact(void **state)
 	       "tc filter u32 pref 3 handle 801:0:800, action gact, at ingress of in1 dropped the packet");
 }
 
+/* A policer limits; next to somebody's verdict it is not known which of both it was. */
+static void test_policer(void **state)
+{
+	struct vt_log log;
+
+	if (system(
+	        "tc filter add dev in1 ingress protocol ip pref 5 u32 match u32 0 0 police rate 8kbit burst 100 drop "
+	        "2>/dev/null")) {
+		print_message("SKIP: this kernel has no act_police\n");
+		skip();
+	}
+	log = ask_ingress();
+	expect(&log, VT_CAUSE_LIMIT_QDISC,
+	       "tc filter u32 pref 5 handle 800:0:800, action police, at ingress of in1 dropped the packet");
+	attach_filter("in1", 7, 8, "firewall");
+	log = ask("TC_INGRESS", RECEIVE, "10.0.0.3");
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
+}
+
 static void outer(struct vt_log *log)
 {
 	log->rec.flags = VT_REC_ENCAP | VT_REC_OUTER;
@@ -305,8 +324,8 @@ static void test_by_reason(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_tcx),    TEST(test_two),   TEST(test_many), TEST(test_filters),   TEST(test_gact),
-	    TEST(test_blocks), TEST(test_outer), TEST(test_xdp),  TEST(test_by_reason),
+	    TEST(test_tcx),     TEST(test_two),    TEST(test_many),  TEST(test_filters), TEST(test_gact),
+	    TEST(test_policer), TEST(test_blocks), TEST(test_outer), TEST(test_xdp),     TEST(test_by_reason),
 	};
 
 	if (!net_enter()) {

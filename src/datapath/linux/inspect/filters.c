@@ -158,8 +158,10 @@ static void filter_add(struct suspects *suspects, const struct tcmsg *tcm, const
 
 		suspects_add(suspects, "%s, program %s,", text, program_name(id, program, sizeof(program)));
 	} else if (actions_suspect(options[known->actions], action, sizeof(action))) {
+		suspects->policers += !strcmp(action, "police");
 		suspects_add(suspects, "%s, action %s,", text, action);
 	} else if (known->police && options[known->police]) {
+		suspects->policers++;
 		suspects_add(suspects, "%s, policer,", text);
 	}
 }

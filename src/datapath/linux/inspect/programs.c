@@ -111,21 +111,22 @@ static void name_append(char *buf, size_t size, const char *between, const char 
 
 int suspects_found(const struct suspects *suspects, const struct drop *drop, const char *where, struct finding *finding)
 {
+	enum vt_cause cause = suspects->policers ? VT_CAUSE_LIMIT_QDISC : program_cause(drop);
 	char names[VT_EVIDENCE_MAX - 120] = "", more[32] = "";
 
 	if (!suspects->count)
-		return drop_found(finding, program_cause(drop),
+		return drop_found(finding, cause,
 		                  "a tc program or filter at %s dropped the packet; none that drops is there now",
 		                  where);
 	if (suspects->count == 1)
-		return drop_found(finding, program_cause(drop), "%s at %s dropped the packet", suspects->names[0],
-		                  where);
+		return drop_found(finding, cause, "%s at %s dropped the packet", suspects->names[0], where);
 	for (unsigned int i = 0; i < suspects->count && i < SUSPECTS_NAMED; i++)
 		name_append(names, sizeof(names), i ? "; " : "", suspects->names[i]);
 	if (suspects->count > SUSPECTS_NAMED)
 		snprintf(more, sizeof(more), "; and %u more", suspects->count - SUSPECTS_NAMED);
-	return drop_found(finding, program_cause(drop), "one of these at %s dropped the packet: %s%s", where, names,
-	                  more);
+	if (suspects->policers && suspects->policers < suspects->count)
+		return drop_unsure(finding, "one of these at %s dropped it: %s%s", where, names, more);
+	return drop_found(finding, cause, "one of these at %s dropped the packet: %s%s", where, names, more);
 }
 
 static bool address_is_ipv4(const __u8 address[16])

@@ -14,7 +14,8 @@
 #define SUSPECT_TEXT   96
 
 struct suspects {
-	unsigned int count; /* also those that are not named */
+	unsigned int count;    /* also those that are not named */
+	unsigned int policers; /* of them: these drop what exceeds a rate, whatever it is */
 	char names[SUSPECTS_NAMED][SUSPECT_TEXT];
 };
 
@@ -29,7 +30,7 @@ void suspects_add(struct suspects *suspects, const char *fmt, ...) __attribute__
 
 /*
  * programs.c: says in the finding that the one suspect, or one of several, dropped the packet at `where` ("egress of
- * vm2"); returns 1.
+ * vm2"); returns 1, or 0 if it may have been a policer or somebody's verdict.
  */
 int suspects_found(const struct suspects *suspects, const struct drop *drop, const char *where,
                    struct finding *finding);
