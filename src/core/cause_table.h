@@ -26,9 +26,9 @@
 	  "Netfilter dropped it, no nftables trace names a rule, and legacy tables with a drop are loaded on the node.", \
 	  "On node %n run `iptables-legacy-save -c` (IPv6: `ip6tables-legacy-save -c`) twice while the flow runs: the drop whose counter grows is the rule to change.") \
 	X(POLICY_BPF, "policy-bpf", VT_CLASS_SECURITY_POLICY, \
-	  "A BPF program or tc filter on the device told the kernel to drop the packet.", \
-	  "The drop reason is that of a tc, XDP, cgroup or socket program, and the program attached there is named.", \
-	  "On node %n run `bpftool net show dev %d` and `tc filter show dev %d ingress` (and `egress`), and ask the owner of that program (CNI, firewall agent).") \
+	  "A BPF program or a tc filter told the kernel to drop the packet.", \
+	  "The kernel's drop reason is that of a tc, XDP, cgroup or socket program; the one attached there that may drop is named, or all of them if they are several.", \
+	  "On node %n run `bpftool prog show id ID` with the id of the evidence, `tc filter show dev %d ingress` (and `egress`), `bpftool net show dev %d`, and ask the program's owner (CNI, firewall agent).") \
 	X(POLICY_PORT_LOCKED, "policy-port-locked", VT_CLASS_SECURITY_POLICY, \
 	  "The bridge port is locked and the packet's source MAC address is not allowed on it.", \
 	  "The bridge dropped the packet at a port with `locked on`, and the forwarding table has no entry of that MAC at that port.", \
@@ -36,8 +36,8 @@
 	\
 	/* rate-limit: more packets came than were agreed */ \
 	X(LIMIT_QDISC, "limit-qdisc", VT_CLASS_RATE_LIMIT, \
-	  "The queueing discipline of the device dropped the packet: the flow sends faster than the shaper or queue lets out.", \
-	  "The kernel dropped it with a qdisc's drop reason on that device, after it was ready to leave.", \
+	  "A shaper on the device dropped the packet: more was sent than its rate lets out, and its queue was full.", \
+	  "The kernel dropped it with a queue's reason on that device; the shaper, and the class whose drop counter moved at that time, are given.", \
 	  "On node %n run `tc -s qdisc show dev %d` and `tc -s class show dev %d`: `dropped` grows; raise rate, burst or limit there, or slow the sender down.") \
 	X(LIMIT_NFT_RULE, "limit-nft-rule", VT_CLASS_RATE_LIMIT, \
 	  "An nftables rule with a rate limit, quota or connection count dropped the packet because the limit was used up.", \
@@ -142,9 +142,9 @@
 	  "Netfilter dropped it without a rule while the number of tracked connections was at its limit; both numbers are given.", \
 	  "On node %n run `sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max`; raise the limit, and see with `conntrack -L` who fills the table.") \
 	X(QUEUE_FULL, "queue-full", VT_CLASS_HOST_RESOURCE, \
-	  "A queue of the host was full: the reader (VM, NIC or CPU) takes packets more slowly than they come.", \
-	  "The kernel's drop reason is that of a full ring, backlog or neighbour queue at that device.", \
-	  "On node %n run `ip -s -s link show dev %d` and read `/proc/net/softnet_stat`; see whether the VM or a CPU is stalled or overloaded, and raise txqueuelen or netdev_max_backlog if bursts are normal.") \
+	  "A queue of the host was full: its reader (VM, NIC or CPU) takes packets more slowly than they come.", \
+	  "The kernel's drop reason is that of a full ring, backlog, neighbour queue, or a queueing discipline without a rate at that device.", \
+	  "On node %n run `ip -s -s link show dev %d`, `tc -s qdisc show dev %d` and read `/proc/net/softnet_stat`; see whether the VM or a CPU is stalled or overloaded, and raise txqueuelen or netdev_max_backlog if bursts are normal.") \
 	X(OUT_OF_MEMORY, "out-of-memory", VT_CLASS_HOST_RESOURCE, \
 	  "The kernel had no memory for the packet.", \
 	  "The kernel's drop reason is that of a failed allocation or a memory limit of the protocol.", \

@@ -204,6 +204,7 @@ struct vt_log net_drop(const char *reason, const char *function, const char *dev
 	flow->proto = IPPROTO_UDP;
 	flow->sport = (uint16_t)sport;
 	flow->dport = (uint16_t)dport;
+	log.rec.time_ns = net_now();
 	log.rec.length = (flow->family == 6 ? 40 : 20) + 8 + PAYLOAD;
 	return log;
 }

@@ -19,7 +19,6 @@
 #define ATTACH_TCX_INGRESS 46
 #define ATTACH_TCX_EGRESS  47
 #define MPROG_BEFORE       (1U << 3) /* BPF_F_BEFORE without an anchor: first of all */
-#define MPROG_AFTER        (1U << 4)
 #define HOOK_LOCAL_IN      1
 
 /* Ours among the filters of a device: a priority that nobody picks by chance. */
@@ -62,7 +61,7 @@ int link_tcx(int prog_fd, int ifindex, enum link_direction direction)
 	attr.prog_fd = prog_fd;
 	attr.target = ifindex;
 	attr.attach_type = direction == LINK_INGRESS ? ATTACH_TCX_INGRESS : ATTACH_TCX_EGRESS;
-	attr.flags = direction == LINK_INGRESS ? MPROG_BEFORE : MPROG_AFTER;
+	attr.flags = MPROG_BEFORE;
 	return link_create(&attr);
 }
 

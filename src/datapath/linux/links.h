@@ -13,7 +13,8 @@
 enum link_direction { LINK_INGRESS = 0, LINK_EGRESS = 1 };
 
 /*
- * tcx (kernel 6.6): in front of all other programs on ingress, behind all others on egress. Returns the link's
+ * tcx (kernel 6.6), in front of all other programs: one that accepts a packet ends the chain, and those behind it would
+ * not see the packet leave. What others then drop is witnessed as a drop behind our `out`. Returns the link's
  * descriptor or -errno: -EINVAL where the kernel has no tcx, -ENODEV where the device is gone.
  */
 int link_tcx(int prog_fd, int ifindex, enum link_direction direction);

@@ -20,18 +20,22 @@
 
 #define DROP_FUNCTION_MAX 64 /* the longest function that frees skbs has 40 characters */
 
+struct queues;
+
 struct drop {
 	const struct vt_record *rec;
 	const struct drop_context *context;
-	const char *device;   /* name of rec->ifindex, may be empty */
-	const char *reason;   /* without SKB_DROP_REASON_ */
-	const char *function; /* that dropped it, without offset and compiler suffix */
+	const char *device;    /* name of rec->ifindex, may be empty */
+	const char *reason;    /* without SKB_DROP_REASON_ */
+	const char *function;  /* that dropped it, without offset and compiler suffix */
+	struct queues *queues; /* what queues dropped before (queues.h); table.c adds it */
 };
 
 struct finding {
 	enum vt_cause cause;
 	char device[VT_DEVICE_MAX]; /* empty: the drop's own */
 	char evidence[VT_EVIDENCE_MAX];
+	bool once; /* holds for this packet only: equal drops are to be looked at again */
 };
 
 typedef int (*inspector)(struct rtnl *rt, const struct drop *drop, struct finding *finding);

@@ -139,6 +139,7 @@ int inspect_arm(struct inspect *in, struct vt_err *err)
 		code = nft_trace_open(&in->trace, in->mark_mask, in->epoll_fd, err);
 	nft_rules_forget(in->rules);
 	in->rules_generation = 0;
+	table_arm(in->table);
 	return code;
 }
 

@@ -29,6 +29,11 @@ int neigh_queue_inspect(struct rtnl *rt, const struct drop *drop, struct finding
 int vni_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int vni_socket_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
+/* programs.c: BPF programs and tc filters of the device */
+int programs_ingress_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int programs_egress_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int programs_xdp_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+
 /* port.c: state of the device itself */
 int port_blocked_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int port_down_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);

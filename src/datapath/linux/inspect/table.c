@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "datapath/linux/inspect/inspectors.h"
+#include "datapath/linux/inspect/queues.h"
 
 #define ANSWERS_KEPT   64        /* kinds of drops that happen at the same time; more are asked for again */
 #define ANSWERS_AGE_NS 200000000 /* short against a person's repair, long against a burst of drops */
@@ -81,6 +82,23 @@ static const struct row rows[] = {
         "the queue of the tap device is full: its reader does not keep up"),
     SAY("CPU_BACKLOG", NULL, ANY, QUEUE_FULL, "the receive backlog of a CPU is full (net.core.netdev_max_backlog)"),
     SAY("NOMEM", NULL, ANY, OUT_OF_MEMORY, "the kernel had no memory for the packet"),
+    /* programs and filters; 5.17 gave XDP's drops no reason */
+    ASK("TC_INGRESS", NULL, ANY, programs_ingress_inspect),
+    ASK("TC_EGRESS", NULL, ANY, programs_egress_inspect),
+    ASK("XDP", NULL, ANY, programs_xdp_inspect),
+    ASK("NOT_SPECIFIED", "do_xdp_generic", ANY, programs_xdp_inspect),
+    ASK("NOT_SPECIFIED", "veth_xdp_rcv_skb", ANY, programs_xdp_inspect),
+    SAY("BPF_CGROUP_EGRESS", NULL, ANY, POLICY_BPF,
+        "a BPF program at the egress of the sending socket's cgroup dropped the packet"),
+    SAY("TAP_FILTER", "tun_net_xmit", ANY, POLICY_BPF, "the BPF program of the tap device dropped the packet"),
+    SAY("SOCKET_FILTER", "tun_net_xmit", ANY, POLICY_BPF,
+        "the socket filter of the tap device's reader dropped the packet"),
+    SAY("SOCKET_FILTER", "udp_queue_rcv_one_skb", INNER, POLICY_BPF,
+        "the filter of the receiving socket dropped the packet"),
+    SAY("SOCKET_FILTER", "udpv6_queue_rcv_one_skb", INNER, POLICY_BPF,
+        "the filter of the receiving socket dropped the packet"),
+    SAY("SOCKET_FILTER", "tcp_v4_rcv", INNER, POLICY_BPF, "the filter of the receiving socket dropped the packet"),
+    SAY("SOCKET_FILTER", "tcp_v6_rcv", INNER, POLICY_BPF, "the filter of the receiving socket dropped the packet"),
     /* ports */
     ASK("BRIDGE_INGRESS_STP_STATE", NULL, ANY, port_blocked_inspect),
     ASK("DEV_READY", NULL, ANY, port_down_inspect),
@@ -127,6 +145,7 @@ struct answer {
 
 struct table {
 	struct rtnl *rtnl;
+	struct queues *queues;
 	unsigned int next;
 	struct answer answers[ANSWERS_KEPT];
 };
@@ -134,10 +153,16 @@ struct table {
 int table_open(struct table **ret, struct vt_err *err)
 {
 	struct table *table = calloc(1, sizeof(*table));
-	int code = table ? rtnl_open(&table->rtnl, err) : vt_fail(err, ENOMEM, "open the inspectors: out of memory");
+	int code = 0;
 
+	if (table)
+		table->queues = queues_new();
+	if (!table || !table->queues)
+		code = vt_fail(err, ENOMEM, "open the inspectors: out of memory");
+	if (code == 0)
+		code = rtnl_open(&table->rtnl, err);
 	if (code < 0) {
-		free(table);
+		table_close(table);
 		return code;
 	}
 	*ret = table;
@@ -149,7 +174,14 @@ void table_close(struct table *table)
 	if (!table)
 		return;
 	rtnl_close(table->rtnl);
+	queues_free(table->queues);
 	free(table);
+}
+
+void table_arm(struct table *table)
+{
+	/* without that look only classes cannot be told apart, which the answers will say */
+	queues_arm(table->queues, table->rtnl);
 }
 
 struct rtnl *table_rtnl(struct table *table)
@@ -219,6 +251,7 @@ static void answer_key_fill(const struct drop *drop, struct answer_key *key)
 
 void table_inspect(struct table *table, const struct drop *drop, uint64_t now_ns, struct finding *finding)
 {
+	struct drop asked = *drop;
 	struct answer_key key;
 	struct answer *answer;
 
@@ -232,7 +265,10 @@ void table_inspect(struct table *table, const struct drop *drop, uint64_t now_ns
 		}
 	}
 	memset(finding, 0, sizeof(*finding));
-	rows_ask(table, drop, finding);
+	asked.queues = table->queues;
+	rows_ask(table, &asked, finding);
+	if (finding->once)
+		return;
 	answer = &table->answers[table->next++ % ANSWERS_KEPT];
 	answer->time_ns = now_ns;
 	answer->key = key;

@@ -13,6 +13,9 @@ struct table;
 int table_open(struct table **ret, struct vt_err *err);
 void table_close(struct table *table);
 
+/* Coloured packets may come from now on: notes what is to be compared with later. */
+void table_arm(struct table *table);
+
 struct rtnl *table_rtnl(struct table *table);
 
 /*
