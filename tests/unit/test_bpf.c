@@ -317,7 +317,7 @@ static void test_every_task_that_matches(void **state)
 	struct bytes b = {.len = 0};
 	unsigned int places[8] = {0, 31, 32, 63, 64, 200, 254, 255};
 
-	load_device(load, 1, 77); /* test runs have the loopback device */
+	load_device(load, 1, 77, true); /* test runs have the loopback device */
 	for (int i = 0; i < 8; i++)
 		add_task(filters[i], places[i], 1);
 	add_task("udp and dst port 54", 9, 1);
