@@ -15,11 +15,11 @@ fault_ipsec_block_gw() {
 
 #: ipsec-underlay-b | b | underlay-filtered | an IPsec policy on host b takes the tunnel of host a only if it is encrypted
 fault_ipsec_underlay_b() {
-	local selector="src $(vtep a) dst $(vtep b) proto udp dport $VXLAN_PORT dir in"
-	# shellcheck disable=SC2086
+	local selector
+	selector=(src "$(vtep a)" dst "$(vtep b)" proto udp dport "$VXLAN_PORT" dir in)
 	if [ "$1" = on ]; then
-		at b ip xfrm policy add $selector tmpl proto esp mode transport level required
+		at b ip xfrm policy add "${selector[@]}" tmpl proto esp mode transport level required
 	else
-		at b ip xfrm policy delete $selector
+		at b ip xfrm policy delete "${selector[@]}"
 	fi
 }
