@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 DESTDIR ?=
 SOURCES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all debug demo test smoke fuzz bench lint format install clean prepare
+.PHONY: all debug demo test smoke fuzz bench lint format causes-doc faults-doc install clean prepare
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -49,11 +49,19 @@ bench: prepare
 	@$(MAKE) --no-print-directory all
 	@bench/run
 
-lint:
+lint: all
 	@tests/run lint
 
 format:
 	@clang-format -i $(SOURCES)
+
+# docs/causes.md from the table of causes; docs/faults.md from a run of the conformance suite (as root).
+causes-doc: all
+	@tools/causes-doc $(BUILD)/src/vtrace
+
+faults-doc: prepare
+	@$(MAKE) --no-print-directory all
+	@VTRACE_FAULTS_DOC=$(CURDIR)/docs/faults.md tests/run conformance
 
 install: all
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)

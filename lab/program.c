@@ -72,7 +72,7 @@ static int load_and_attach(const char *hook, const char *device, int ifindex, co
 
 static bool is_of_the_lab(int fd)
 {
-	static const char *const names[] = {"drop_port", "steal_port", "accept_port", "idle"};
+	static const char *const names[] = {"drop_port", "steal_port", "accept_port", "erase_port", "idle"};
 	struct bpf_prog_info info = {0};
 	__u32 length = sizeof(info);
 

@@ -81,6 +81,18 @@ int accept_port(struct __sk_buff *skb)
 	return verdict(skb, TC_ACT_OK);
 }
 
+/* Overwrites the metadata that other programs may keep in a packet: VTrace's colour among it. */
+SEC("tc")
+int erase_port(struct __sk_buff *skb)
+{
+	if (verdict(skb, TC_ACT_OK) != TC_ACT_OK)
+		return TC_ACT_UNSPEC;
+	*(volatile __u32 *)&skb->mark = 0;
+	asm volatile("" ::: "memory");
+	*(volatile __u32 *)&skb->tc_index = 0;
+	return TC_ACT_UNSPEC;
+}
+
 SEC("xdp")
 int xdp_drop_port(struct xdp_md *xdp)
 {

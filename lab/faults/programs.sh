@@ -105,3 +105,8 @@ fault_xdp_native_a() {
 fault_xdp_underlay_b() {
 	program "$1" b eth0 xdp-generic xdp_drop_port "$VXLAN_PORT"
 }
+
+#: colour-erased-b | b | vanished-in-node | a BPF program at the underlay port of host b overwrites mark and tc_index (packets arrive)
+fault_colour_erased_b() {
+	program "$1" b eth0 bpf-ingress erase_port "$VXLAN_PORT"
+}

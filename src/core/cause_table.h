@@ -33,6 +33,10 @@
 	  "The bridge port is locked and the packet's source MAC address is not allowed on it.", \
 	  "The bridge dropped the packet at a port with `locked on`, and the forwarding table has no entry of that MAC at that port.", \
 	  "On node %n run `bridge -d link show dev %d` and `bridge fdb show dev %d`; allow the MAC with `bridge fdb add MAC dev %d master static` or unlock the port.") \
+	X(POLICY_IPSEC, "policy-ipsec", VT_CLASS_SECURITY_POLICY, \
+	  "An IPsec policy of the node blocks the packet, or asks for a protection that it does not have.", \
+	  "The kernel's drop reason is that of its IPsec (xfrm) policy check.", \
+	  "On node %n run `ip xfrm policy show` and `ip -s xfrm state show`: find the policy whose selector fits the packet, and its direction (in, fwd, out).") \
 	\
 	/* rate-limit: more packets came than were agreed */ \
 	X(LIMIT_QDISC, "limit-qdisc", VT_CLASS_RATE_LIMIT, \

@@ -29,6 +29,7 @@ static struct load *load;
 static struct rules *rules;
 static struct attach_programs programs;
 static struct vt_record last;
+static struct drop_context last_context;
 static unsigned int n_records;
 
 struct bytes {
@@ -123,6 +124,7 @@ static void put_tcp(struct bytes *b, unsigned int payload)
 static void on_record(void *arg, const struct vt_record *rec, const struct drop_context *context)
 {
 	last = *rec;
+	last_context = context ? *context : (struct drop_context){0};
 	n_records++;
 }
 
@@ -315,7 +317,7 @@ static void test_every_task_that_matches(void **state)
 	struct bytes b = {.len = 0};
 	unsigned int places[8] = {0, 31, 32, 63, 64, 200, 254, 255};
 
-	load_device(load, 1, 77); /* test runs have the loopback device */
+	load_device(load, 1, 77, true); /* test runs have the loopback device */
 	for (int i = 0; i < 8; i++)
 		add_task(filters[i], places[i], 1);
 	add_task("udp and dst port 54", 9, 1);
@@ -430,6 +432,66 @@ static void test_truncated(void **state)
 	rules_remove(rules, 0);
 }
 
+/* An ICMP error that quotes the first `quoted` bytes of a packet, from its IP header on. */
+static struct bytes icmp_error(const struct bytes *of, bool v6, uint8_t type, uint8_t code, unsigned int quoted)
+{
+	uint8_t icmp[8] = {type, code, 0, 0, 0, 0, 1300 >> 8, 1300 & 255};
+	struct bytes b = {.len = 0};
+
+	put_eth(&b, v6 ? 0x86dd : 0x0800);
+	if (v6)
+		put_ipv6(&b, IPPROTO_ICMPV6, 0, 8 + quoted);
+	else
+		put_ipv4(&b, IPPROTO_ICMP, 0, 8 + quoted, 0);
+	put(&b, icmp, 8);
+	put(&b, of->data + ETH, quoted);
+	return b;
+}
+
+/* "Port unreachable" for a packet that was traced here, for another one, and with too little of it quoted. */
+static void check_refusal(bool v6, uint8_t type, uint8_t code)
+{
+	struct bytes traced = {.len = 0}, other = {.len = 0}, b;
+	unsigned int l4 = v6 ? 40 : 20;
+	uint64_t id;
+
+	put_eth(&traced, v6 ? 0x86dd : 0x0800);
+	if (v6)
+		put_ipv6(&traced, IPPROTO_UDP, 0, 8 + 100);
+	else
+		put_ipv4(&traced, IPPROTO_UDP, 0, 8 + 100, 0);
+	put_udp(&traced, 53, 100);
+	other = traced;
+	other.data[ETH + l4 + 8] ^= 1; /* a byte of its payload */
+	add_task("udp and dst port 53", 0, 1);
+	assert_int_equal(run(programs.ingress[DEVICE_TENANT], &traced, 0), 1);
+	id = last.packet_id;
+	b = icmp_error(&traced, v6, type, code, l4 + 8 + 100);
+	assert_int_equal(run(programs.ingress[DEVICE_TENANT], &b, 0), 1);
+	assert_int_equal(last.loc, VT_LOC_ERROR);
+	assert_int_equal(last.flags, VT_REC_AFTER_OUT);
+	assert_int_equal(last.hop, 1);
+	assert_true(last.packet_id == id);
+	assert_int_equal(last.flow.dport, 53);
+	assert_int_equal(last.length, l4 + 8 + 100);
+	assert_int_equal(last_context.place, DROP_TOLD);
+	assert_int_equal(last_context.icmp_type, type);
+	assert_int_equal(last_context.icmp_code, code);
+	b = icmp_error(&other, v6, type, code, l4 + 8 + 100);
+	assert_int_equal(run(programs.ingress[DEVICE_TENANT], &b, 0), 0);
+	for (unsigned int quoted = 0; quoted < l4 + 8; quoted++) {
+		b = icmp_error(&traced, v6, type, code, quoted);
+		assert_int_equal(run(programs.ingress[DEVICE_TENANT], &b, 0), 0);
+	}
+	rules_remove(rules, 0);
+}
+
+static void test_refusals(void **state)
+{
+	check_refusal(false, 3, 3);
+	check_refusal(true, 1, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +504,7 @@ int main(void)
 	    cmocka_unit_test(test_not_ours),
 	    cmocka_unit_test(test_hop_limit),
 	    cmocka_unit_test(test_truncated),
+	    cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

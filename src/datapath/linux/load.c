@@ -184,9 +184,9 @@ int load_wake_fd(const struct load *l)
 	return bpf_map__fd(l->skel->maps.records);
 }
 
-void load_device(struct load *l, int ifindex, uint32_t vni)
+void load_device(struct load *l, int ifindex, uint32_t vni, bool leaf)
 {
-	struct device dev = {.vni = vni};
+	struct device dev = {.vni = vni, .leaf = leaf};
 
 	bpf_map_update_elem(bpf_map__fd(l->skel->maps.devices), &ifindex, &dev, BPF_ANY);
 }
@@ -222,7 +222,7 @@ void load_devices(struct load *l, const struct devices *devices)
 	for (size_t i = 0; i < n; i++) {
 		if (dev[i].vxlan_port)
 			add_port(ports, dev[i].vxlan_port);
-		load_device(l, dev[i].ifindex, dev[i].vni);
+		load_device(l, dev[i].ifindex, dev[i].vni, dev[i].role != DEVICE_INNER);
 	}
 	forget_devices(bpf_map__fd(l->skel->maps.devices), devices);
 	memcpy(l->skel->bss->config.vxlan_ports, ports, sizeof(ports));

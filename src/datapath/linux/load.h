@@ -19,7 +19,7 @@ struct bpf_config *load_config(const struct load *l); /* memory that the program
 struct slot *load_slots(const struct load *l);        /* RULE_SLOTS_MAX of them, shared with the programs */
 int load_rules_fd(const struct load *l);
 
-void load_device(struct load *l, int ifindex, uint32_t vni);
+void load_device(struct load *l, int ifindex, uint32_t vni, bool leaf);
 
 /* The programs' table of devices and of VXLAN ports becomes what `devices` says; devices that are gone leave it. */
 void load_devices(struct load *l, const struct devices *devices);

@@ -11,7 +11,8 @@
 #include "datapath/linux/bpf/skb.h"
 #include "datapath/linux/bpf/spend.h"
 
-#define MAC_UNSET 0xffff /* skb->mac_header where there is no link-layer header */
+#define MAC_UNSET    0xffff /* skb->mac_header where there is no link-layer header */
+#define ARPHRD_ETHER 1
 
 /* Copies a packet's first bytes from an offset in its buffer, outside of tc. */
 static __always_inline struct head *head_of_kernel_skb(struct sk_buff *skb, __u32 from, __u32 which)
@@ -143,19 +144,31 @@ static __always_inline bool drops_before_us(__u64 location, __u32 reason)
 	return false;
 }
 
+/* Where the IP header of a packet is that was dropped in front of our hook: XDP may run before the kernel has set it.
+ */
+static __always_inline __u32 l3_before_us(struct sk_buff *skb, struct net_device *dev, __u32 reason)
+{
+	if (reason == config.reason_tc_ingress || BPF_CORE_READ(dev, type) != ARPHRD_ETHER)
+		return BPF_CORE_READ(skb, network_header);
+	return BPF_CORE_READ(skb, mac_header) + ETH_LEN;
+}
+
 /* An uncoloured packet dropped in front of our hook: entered and ended here, if it comes coloured or tasks want it. */
 static __always_inline void end_before_us(struct sk_buff *skb, struct net_device *dev, struct sighting *s)
 {
 	struct rule_slots want = {};
 	struct rule_key key = {};
+	__u16 protocol = BPF_CORE_READ(skb, protocol);
 	struct packet p = {};
+	struct device *known;
 	struct head *h;
 	__u32 dscp;
 
 	s->ifindex = BPF_CORE_READ(dev, ifindex);
-	if (!bpf_map_lookup_elem(&devices, &s->ifindex))
+	known = bpf_map_lookup_elem(&devices, &s->ifindex);
+	if (!known || !known->leaf || (protocol != ETH_IPV4 && protocol != ETH_IPV6))
 		return;
-	h = head_of_kernel_skb(skb, BPF_CORE_READ(skb, mac_header) + ETH_LEN, 1);
+	h = head_of_kernel_skb(skb, l3_before_us(skb, dev, s->reason), 1);
 	if (!h || packet_parse(h, 1, &p))
 		return;
 	s->loc = VT_LOC_IN;

@@ -57,8 +57,8 @@ struct slot {
 };
 
 struct device {
-	__u32 vni; /* of the network that the port is in, 0: none or unknown */
-	__u32 pad;
+	__u32 vni;  /* of the network that the port is in, 0: none or unknown */
+	__u32 leaf; /* 1: our hooks are there */
 };
 
 /* Where a drop was seen, from our hooks' point of view. */

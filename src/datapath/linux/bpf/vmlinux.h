@@ -84,6 +84,7 @@ struct rtnl_link_ops {
 };
 struct net_device {
 	int ifindex;
+	unsigned short type;
 	possible_net_t nd_net;
 	const struct rtnl_link_ops *rtnl_link_ops;
 };
@@ -97,6 +98,7 @@ struct sk_buff {
 	unsigned int data_len;
 	__u16 tc_index;
 	__u32 mark;
+	__be16 protocol;
 	__u16 network_header;
 	__u16 mac_header;
 	unsigned int tail;

@@ -82,6 +82,8 @@ static const struct row rows[] = {
         "the queue of the tap device is full: its reader does not keep up"),
     SAY("CPU_BACKLOG", NULL, ANY, QUEUE_FULL, "the receive backlog of a CPU is full (net.core.netdev_max_backlog)"),
     SAY("NOMEM", NULL, ANY, OUT_OF_MEMORY, "the kernel had no memory for the packet"),
+    SAY("PROTO_MEM", NULL, ANY, OUT_OF_MEMORY, "the protocol's memory limit on this host is reached"),
+    SAY("PFMEMALLOC", NULL, ANY, OUT_OF_MEMORY, "the kernel keeps its last memory for swapping, not for this packet"),
     /* programs and filters; 5.17 gave XDP's drops no reason */
     ASK("TC_INGRESS", NULL, ANY, programs_ingress_inspect),
     ASK("TC_EGRESS", NULL, ANY, programs_egress_inspect),
@@ -99,6 +101,9 @@ static const struct row rows[] = {
         "the filter of the receiving socket dropped the packet"),
     SAY("SOCKET_FILTER", "tcp_v4_rcv", INNER, POLICY_BPF, "the filter of the receiving socket dropped the packet"),
     SAY("SOCKET_FILTER", "tcp_v6_rcv", INNER, POLICY_BPF, "the filter of the receiving socket dropped the packet"),
+    SAY("XFRM_POLICY", NULL, INNER, POLICY_IPSEC, "an IPsec (xfrm) policy of this host does not let the packet pass"),
+    SAY("XFRM_POLICY", NULL, OUTER, UNDERLAY_FILTERED,
+        "an IPsec (xfrm) policy of this host does not let the tunnel's packets pass"),
     /* ports */
     ASK("BRIDGE_INGRESS_STP_STATE", NULL, ANY, port_blocked_inspect),
     ASK("DEV_READY", NULL, ANY, port_down_inspect),
@@ -113,7 +118,11 @@ static const struct row rows[] = {
     SAY("NO_SOCKET", "tcp_v4_rcv", INNER, NO_LISTENER, "no TCP socket of this host listens on the port"),
     SAY("NO_SOCKET", "tcp_v6_rcv", INNER, NO_LISTENER, "no TCP socket of this host listens on the port"),
     SAY("SOCKET_RCVBUFF", NULL, INNER, SOCKET_FULL, "the receive buffer of a socket of this host is full"),
+    SAY("SOCKET_BACKLOG", NULL, INNER, SOCKET_FULL, "the backlog of a socket of this host is full"),
     /* broken packets */
+    SAY("DUP_FRAG", NULL, ANY, HEADER_BAD, "a fragment of the packet came twice, or overlaps another one"),
+    SAY("IPV6_BAD_EXTHDR", NULL, ANY, PROTOCOL_UNSUPPORTED,
+        "this host does not take the packet's IPv6 extension header"),
     SAY("IP_CSUM", NULL, ANY, CHECKSUM_BAD, "the checksum of the IPv4 header is wrong"),
     SAY("UDP_CSUM", NULL, ANY, CHECKSUM_BAD, "the UDP checksum is wrong"),
     SAY("TCP_CSUM", NULL, ANY, CHECKSUM_BAD, "the TCP checksum is wrong"),
