@@ -135,6 +135,7 @@ static int compare_claims(const void *x, const void *y, void *arg)
 	COMPARE(r->vni, s->vni);
 	COMPARE(r->time_ns, s->time_ns);
 	COMPARE(c->trace->task.id, d->trace->task.id);
+	COMPARE(c->reverse, d->reverse);
 	COMPARE(c->rec, d->rec);
 	return 0;
 }
@@ -150,8 +151,8 @@ static bool same_class(const struct stored *r, const struct stored *s)
 }
 
 /*
- * Claims of several tasks with the same node, flow and time are one packet. Twice the same task in such a run means two
- * packets in one tick of the clock.
+ * Claims of several tasks, or of both directions of one (its filter fits either way), with the same node, flow and time
+ * are one packet. Twice the same task and direction in such a run means two packets in one tick of the clock.
  */
 static void claims_to_phys(struct owner_scratch *s, const struct group *group)
 {
@@ -171,7 +172,7 @@ static void claims_to_phys(struct owner_scratch *s, const struct group *group)
 			base = s->n_phys;
 			nth = 0;
 		} else {
-			nth = last->trace == claim->trace ? nth + 1 : 0;
+			nth = last->trace == claim->trace && last->reverse == claim->reverse ? nth + 1 : 0;
 		}
 		claim->phys = base + nth;
 		if (claim->phys == s->n_phys)
