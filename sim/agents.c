@@ -214,6 +214,19 @@ static void notice_death(struct world *w, void *what, uint64_t boot)
 		server_disconnect(w, node);
 }
 
+/* What was queued dies with the agent. */
+static void lose_items(struct world *w, struct item_queue *queue)
+{
+	struct vt_item *items;
+	uint32_t n;
+	bool full;
+
+	while ((items = item_queue_batch(queue, &n, &full))) {
+		truth_items_lost(w, items, n);
+		item_queue_pop(queue);
+	}
+}
+
 static void death(struct world *w, void *what, uint64_t number)
 {
 	struct node *node = what;
@@ -222,6 +235,8 @@ static void death(struct world *w, void *what, uint64_t number)
 	story(w, "%s: the agent is killed, %u records in its ring, %u items not sent", node->name, agent->dp.n_ring,
 	      agent->out.queue.items);
 	agent->alive = false;
+	lose_items(w, &agent->out.queue);
+	datapath_close(&agent->dp);
 	outbox_done(&agent->out);
 	uplink_free(&agent->up);
 	events_add(&w->events, w->now + (random_one_in(&w->rnd, 4) ? SILENT_DEATH : 0), notice_death, node,

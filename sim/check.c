@@ -130,17 +130,17 @@ enum fit check_fit(const struct world *w, const struct packet *packet, const str
 	return fit_drop(packet, node, row);
 }
 
-static bool losses_shown(const struct vt_result *result)
+static bool losses_shown(const struct trace_run *trace)
 {
-	return result->missing || result->n_failed;
+	return trace->result.missing || trace->result.n_failed || trace->silent;
 }
 
-static bool fits(const struct vt_result *result, const struct vt_result_cause *row, enum fit fit,
+static bool fits(const struct trace_run *trace, const struct vt_result_cause *row, enum fit fit,
                  const struct packet *packet)
 {
 	if (fit == FIT_INFERRED && !row->proven && packet->arrived && row->code != VT_CAUSE_UNDERLAY_LOST &&
 	    row->code != VT_CAUSE_VANISHED_IN_NODE)
-		return losses_shown(result);
+		return losses_shown(trace);
 	return fit == FIT_TRUE || (fit == FIT_INFERRED && !row->proven);
 }
 
@@ -149,7 +149,7 @@ static void check_blame(struct world *w, const struct trace_run *trace, const st
 {
 	enum fit fit = check_fit(w, packet, row);
 
-	if (fits(&trace->result, row, fit, packet))
+	if (fits(trace, row, fit, packet))
 		return;
 	violation(w, row->proven ? FALSE_PROOF : WRONG_BLAME, "task %u, packet %u: %s at %s (%s) is %s; %s", trace->id,
 	          packet->number, vt_cause_info(row->code)->code, row->node, row->evidence,
@@ -191,7 +191,7 @@ static void check_equals(struct world *w, const struct trace_run *trace, struct 
 		if (one->end == VT_DELIVERED)
 			true_ones += packet->arrived;
 		else
-			true_ones += fits(result, &result->causes[one->cause],
+			true_ones += fits(trace, &result->causes[one->cause],
 			                  check_fit(w, packet, &result->causes[one->cause]), packet);
 	}
 	if (said > true_ones)
@@ -212,7 +212,7 @@ static void check_entry(struct world *w, const struct trace_run *trace, struct c
 		if (entry->cause >= 0)
 			violation(w, WRONG_BLAME, "task %u, packet %u: unfinished, with a cause", trace->id,
 			          packet->number);
-		if (trace->missing[i] && !losses_shown(result))
+		if (trace->missing[i] && !losses_shown(trace))
 			violation(w, OTHER, "task %u, packet %u: records were lost, and the result does not show it",
 			          trace->id, packet->number);
 		return;
@@ -291,7 +291,7 @@ static void check_sums(struct world *w, const struct trace_run *trace)
 	if (result->coloured > coloured)
 		violation(w, OTHER, "task %u: %" PRIu64 " coloured, in truth %" PRIu64, trace->id, result->coloured,
 		          coloured);
-	if (result->coloured < coloured && !losses_shown(result))
+	if (result->coloured < coloured && !losses_shown(trace))
 		violation(w, OTHER, "task %u: only %" PRIu64 " of %" PRIu64 " coloured packets, and nothing missing",
 		          trace->id, result->coloured, coloured);
 }

@@ -133,6 +133,7 @@ static void emit(struct world *w, struct node *node, struct copy *copy, const st
 		truth_visit(w, rider->packet, node->index, copy->colour);
 	if (!ring_takes(w, node, dp)) {
 		dp->lost++;
+		copy->packet->ident->lost++;
 		story(w, "%s: ring full, a record of packet %u is lost", node->name, copy->packet->number);
 		return;
 	}
@@ -241,6 +242,12 @@ uint32_t datapath_drain(struct world *w, struct sim_datapath *dp, struct outbox 
 	}
 	dp->tail = last;
 	return n;
+}
+
+void datapath_close(struct sim_datapath *dp)
+{
+	for (const struct ring_entry *entry = dp->head; entry; entry = entry->next)
+		entry->packet->ident->lost++;
 }
 
 uint64_t datapath_next(const struct sim_datapath *dp, uint64_t now)

@@ -11,12 +11,13 @@
 #define HELD_MAX     (200 * US)
 #define SEGMENTS_MAX 17
 
-static bool follows(const struct node *node, const struct copy *head, const struct copy *copy)
+static bool follows(const struct node *node, const struct copy *head, const struct copy *copy, bool behind)
 {
 	if (memcmp(&head->tuple, &copy->tuple, sizeof(head->tuple)) || head->vni != copy->vni ||
 	    memcmp(head->outer_src, copy->outer_src, 32) || head->segments + copy->segments > SEGMENTS_MAX)
 		return false;
-	if (head->colour != copy->colour && !node->gro_any)
+	/* the colour is in the outer header, and offload before the hook compares that */
+	if (head->colour != copy->colour && !(behind && node->gro_any))
 		return false;
 	return copy->seq == head->seq + head->payload;
 }
@@ -71,7 +72,7 @@ bool offload_hold(struct world *w, struct copy *copy, bool behind)
 
 	if (!(behind ? node->gro_behind : node->gro_before) || !copy->payload || copy->frag_flags)
 		return false;
-	if (slot->head && follows(node, slot->head, copy)) {
+	if (slot->head && follows(node, slot->head, copy, behind)) {
 		merge(w, node, slot->head, copy);
 		return true;
 	}

@@ -140,8 +140,11 @@ static void begin(struct world *w, void *what, uint64_t number)
 	struct trace_run *trace = what;
 	unsigned int connected = 0;
 
-	for (uint32_t i = 0; i < w->n_nodes; i++)
+	trace->asked = arena_take(&w->arena, w->n_nodes * sizeof(*trace->asked));
+	for (uint32_t i = 0; i < w->n_nodes; i++) {
+		trace->asked[i] = w->nodes[i].connected;
 		connected += w->nodes[i].connected;
+	}
 	if (lifecycle_begin(&trace->life, w->server.a, &trace->task, connected, w->now) < 0)
 		abort();
 	trace->begun = true;
@@ -150,16 +153,14 @@ static void begin(struct world *w, void *what, uint64_t number)
 	plan(w, w->now);
 }
 
-/* Of each packet: had all records that were made of its id come by now? */
+/* Of each packet: was a record with its id lost by now? */
 static void note_missing(struct world *w, struct trace_run *trace)
 {
 	const struct vt_result *result = &trace->result;
 
 	trace->missing = arena_take(&w->arena, (result->n_list + 1) * sizeof(*trace->missing));
 	for (uint64_t i = 0; i < result->n_list; i++) {
-		const struct ident *ident = truth_ident(w, result->list[i].packet_id);
-
-		trace->missing[i] = ident->made > ident->taken;
+		trace->missing[i] = truth_ident(w, result->list[i].packet_id)->lost;
 	}
 }
 
@@ -179,6 +180,12 @@ static void finish(struct world *w, struct trace_run *trace)
 	broadcast(w, UPLINK_DISARM, &trace->task);
 }
 
+static void note_silent(const struct world *w, struct trace_run *trace)
+{
+	for (uint32_t i = 0; i < w->n_nodes; i++)
+		trace->silent += trace->asked[i];
+}
+
 static uint64_t advance(struct world *w, struct trace_run *trace)
 {
 	uint64_t next = NEVER;
@@ -190,6 +197,7 @@ static uint64_t advance(struct world *w, struct trace_run *trace)
 		case LIFECYCLE_START:
 			story(w, "server: task %u starts", trace->id);
 			broadcast(w, UPLINK_START, &trace->task);
+			note_silent(w, trace);
 			break;
 		case LIFECYCLE_STOP:
 			story(w, "server: task %u stops", trace->id);
@@ -204,6 +212,23 @@ static uint64_t advance(struct world *w, struct trace_run *trace)
 
 /* --- the loop ----------------------------------------------------------------------------------------------------- */
 
+/* server/trace.c: a node that was asked and has not answered when colouring begins is named in the result. */
+static void note_answer(struct world *w, const struct vt_batch *batch, uint32_t task)
+{
+	struct trace_run *trace = task && task <= w->server.n_traces ? &w->server.traces[task - 1] : NULL;
+
+	for (uint32_t i = 0; trace && trace->asked && i < w->n_nodes; i++) {
+		if (!strcmp(w->nodes[i].name, batch->node))
+			trace->asked[i] = false;
+	}
+}
+
+static void take_item(struct world *w, const struct vt_batch *batch, const struct vt_item *item)
+{
+	if (item->type == VT_ITEM_ARMED || item->type == VT_ITEM_FAILED)
+		note_answer(w, batch, item->task);
+}
+
 static void take_batch(struct world *w, const struct backlog *entry)
 {
 	struct vt_batch *batch = NULL;
@@ -216,10 +241,8 @@ static void take_batch(struct world *w, const struct backlog *entry)
 	}
 	w->batches++;
 	if (analysis_batch(w->server.a, batch, w->now) > 0) {
-		for (uint32_t i = 0; i < batch->n_items; i++) {
-			if (batch->items[i].type == VT_ITEM_RECORD)
-				truth_ident(w, batch->items[i].log.rec.packet_id)->taken++;
-		}
+		for (uint32_t i = 0; i < batch->n_items; i++)
+			take_item(w, batch, &batch->items[i]);
 	}
 	vt_batch_free(batch);
 }

@@ -298,6 +298,7 @@ static void reply_make(struct world *w, const struct flow *flow)
 	reply->n_translations = 0;
 	reply->from_world = false;
 	reply->start += 2 * MS;
+	reply->tcp_seq = (uint32_t)random_next(&w->rnd);
 	draw_routes(w, reply);
 	w->flows[w->n_flows++] = reply;
 }

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "core/wire.h"
+
 static uint32_t bucket(uint64_t id)
 {
 	return (uint32_t)(id ^ id >> 32) % IDENT_BUCKETS;
@@ -24,6 +26,24 @@ struct ident *truth_ident(struct world *w, uint64_t id)
 	*ident = (struct ident){.next = *head, .id = id};
 	*head = ident;
 	return ident;
+}
+
+void truth_items_lost(struct world *w, const struct vt_item *items, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (items[i].type == VT_ITEM_RECORD)
+			truth_ident(w, items[i].log.rec.packet_id)->lost++;
+	}
+}
+
+void truth_batch_lost(struct world *w, const uint8_t *bytes, size_t size)
+{
+	struct vt_batch *batch = NULL;
+
+	if (vt_wire_decode(bytes, size, &batch, NULL) < 0)
+		return;
+	truth_items_lost(w, batch->items, batch->n_items);
+	vt_batch_free(batch);
 }
 
 struct packet *truth_packet(struct world *w, struct flow *flow, uint64_t id)

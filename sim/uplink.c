@@ -65,6 +65,7 @@ static void log_take(struct sim_uplink *up, const struct body *body)
 	if (random_percent(&w->rnd, node->lose_percent)) {
 		story(w, "%s: batch %llu is lost behind its acknowledgement", node->name,
 		      (unsigned long long)body->number);
+		truth_batch_lost(w, body->bytes, body->size);
 		return;
 	}
 	if (random_percent(&w->rnd, node->late_percent)) {
@@ -123,6 +124,7 @@ static bool refuse(struct world *w, struct sim_uplink *up)
 		return false;
 	story(w, "%s: batch %llu is refused, %u records", up->node->name,
 	      (unsigned long long)up->bodies[up->first].number, up->bodies[up->first].records);
+	truth_batch_lost(w, up->bodies[up->first].bytes, up->bodies[up->first].size);
 	agent_command(w, up->node, &trouble, 0);
 	body_pop(up);
 	up->busy = false;
@@ -196,7 +198,7 @@ void uplink_free(struct sim_uplink *up)
 	/* what was on the wire when the agent died may still come */
 	if (up->busy && up->n && !node_cut(up->node, up->w->now) && random_one_in(&up->w->rnd, 2))
 		log_append(up->w, &up->bodies[up->first], one_way(up));
-	while (up->n)
-		body_pop(up);
+	for (; up->n; body_pop(up))
+		truth_batch_lost(up->w, up->bodies[up->first].bytes, up->bodies[up->first].size);
 	up->serial++;
 }

@@ -92,11 +92,11 @@ struct visit_truth {
 	uint8_t hop;
 };
 
-/* All records with one packet_id: how many were made, how many reached the analysis. */
+/* All records with one packet_id: how many were made, and how many of them VTrace lost on the way to the analysis. */
 struct ident {
 	struct ident *next;
 	uint64_t id;
-	uint32_t made, taken;
+	uint32_t made, lost;
 };
 
 /* One packet as its sender sent it. */
@@ -311,6 +311,8 @@ struct trace_run {
 	struct lifecycle life;
 	bool begun, over, have_result, aborted;
 	uint64_t over_at;
+	bool *asked;                 /* by node: asked to arm, no answer yet */
+	uint32_t silent;             /* nodes that had not answered when colouring began; named by the server */
 	struct claim_truth **claims; /* of list[i]; check.c */
 	bool *missing;               /* list[i]: a record of this packet_id was made and had not come */
 	struct vt_result result;
@@ -389,6 +391,7 @@ bool offload_hold(struct world *w, struct copy *copy, bool behind);
 
 /* datapath.c */
 void datapath_open(struct sim_datapath *dp, struct node *node);
+void datapath_close(struct sim_datapath *dp); /* what lies in its ring is lost */
 bool datapath_attached(const struct node *node);
 void datapath_colour(struct world *w, struct node *node, struct copy *copy, uint32_t ifindex, const char *device);
 void datapath_log(struct world *w, struct node *node, struct copy *copy, enum vt_loc loc, uint16_t flags,
@@ -426,6 +429,8 @@ void truth_visit(struct world *w, struct packet *packet, uint16_t node, uint8_t 
 void truth_claim(struct world *w, struct packet *packet, uint32_t task, uint16_t node, uint64_t time_ns, bool reverse);
 struct claim_truth *truth_find(const struct world *w, uint32_t task, uint64_t id, uint64_t time_ns, bool reverse);
 struct ident *truth_ident(struct world *w, uint64_t id);
+void truth_items_lost(struct world *w, const struct vt_item *items, uint32_t n);
+void truth_batch_lost(struct world *w, const uint8_t *bytes, size_t size);
 void copy_lost(struct world *w, struct copy *copy, enum end_kind kind, uint16_t next, const struct fault *fault,
                const char *device);
 
