@@ -8,7 +8,8 @@
  * lost nothing, skipped no batch, was not restarted or gone in the packet's time, and has sent a PROGRESS after the
  * deadline. Else the packet is `unfinished`.
  *  4. A witnessed drop on a node with losses of its own is `inferred`: a copy that got through may be among them.
- *  5. What is told apart by order alone never makes a cause `proven`; what cannot be told apart makes no cause.
+ *  5. What is told apart by order alone never makes a cause `proven`; what cannot be told apart makes no cause. Equal
+ * packets that were not coloured for the same tasks must have ended alike, else a task could get another one's loss.
  *  6. Where a packet vanished inside a VFD is known, that it is lost is not (its colour may have been erased, or
  * another program may have taken it): `inferred`, always.
  *
@@ -115,8 +116,26 @@ static enum wait diagnose(const struct analysis *a, const struct group *group, c
 	return WAIT_NONE;
 }
 
+/* Whether all uneven packets of a group ended in the same way. */
+struct agreement {
+	bool any, broken;
+	struct outcome outcome;
+	uint32_t node, device;
+};
+
+static void agree(struct agreement *agreement, const struct trail *trail, const struct outcome *outcome)
+{
+	uint32_t node = trail->last ? trail->last->node : 0, device = trail->last ? trail->last->device : 0;
+
+	if (!agreement->any)
+		*agreement = (struct agreement){true, false, *outcome, node, device};
+	agreement->broken |= outcome->end != agreement->outcome.end || outcome->cause != agreement->outcome.cause ||
+	                     node != agreement->node || device != agreement->device;
+}
+
 /* Goes through the claims; `settle` writes the outcomes into the tallies, else the longest wait is found. */
-static enum wait each_claim(struct analysis *a, struct group *group, const struct owned *owned, bool settle)
+static enum wait each_claim(struct analysis *a, struct group *group, const struct owned *owned,
+                            struct agreement *agreement, bool settle)
 {
 	enum wait longest = WAIT_NONE;
 
@@ -132,6 +151,10 @@ static enum wait each_claim(struct analysis *a, struct group *group, const struc
 		wait = diagnose(a, group, claim->trace, phys, &trail, &outcome);
 		if (wait > longest)
 			longest = wait;
+		if (phys->uneven && !settle)
+			agree(agreement, &trail, &outcome);
+		if (phys->uneven && agreement->broken)
+			outcome = (struct outcome){.end = VT_UNFINISHED, .ambiguous = true};
 		/* a single claim, the usual case, needs no second round */
 		if (settle || (wait == WAIT_NONE && group->n_claims == 1))
 			tally_add(a, claim, &trail, &outcome);
@@ -141,14 +164,15 @@ static enum wait each_claim(struct analysis *a, struct group *group, const struc
 
 enum wait diagnose_group(struct analysis *a, struct group *group)
 {
+	struct agreement agreement = {0};
 	struct owned owned;
 	enum wait wait;
 
 	if (owner_sort(a, group, 0, &owned) < 0)
 		return WAIT_PROOF;
-	wait = each_claim(a, group, &owned, false);
+	wait = each_claim(a, group, &owned, &agreement, false);
 	if (wait == WAIT_NONE && group->n_claims > 1)
-		each_claim(a, group, &owned, true);
+		each_claim(a, group, &owned, &agreement, true);
 	/* What this packet waits for may be another one's record, so its own deadline can be over. */
 	if (wait == WAIT_SHORT && a->now >= group->last_at + a->config.short_buffer_ns)
 		wait = WAIT_PROOF;

@@ -177,10 +177,23 @@ static void claims_to_phys(struct owner_scratch *s, const struct group *group)
 		claim->phys = base + nth;
 		if (claim->phys == s->n_phys)
 			s->phys[s->n_phys++] = (struct phys){.colour = rec};
+		s->phys[claim->phys].tasks +=
+		    ((uint64_t)claim->trace->task.id << 1 | claim->reverse) * 0x9e3779b97f4a7c15ULL;
 	}
-	for (uint32_t i = 1; i < s->n_phys; i++) {
-		if (same_class(s->phys[i].colour, s->phys[i - 1].colour))
-			s->phys[i].ambiguous = s->phys[i - 1].ambiguous = true;
+}
+
+/* Equal packets may change places without harm only where all of them count for the same tasks. */
+static void find_equals(struct owner_scratch *s)
+{
+	for (uint32_t first = 0, end; first < s->n_phys; first = end) {
+		bool uneven = false;
+
+		for (end = first + 1; end < s->n_phys && same_class(s->phys[end].colour, s->phys[first].colour); end++)
+			uneven |= s->phys[end].tasks != s->phys[first].tasks;
+		for (uint32_t i = first; i < end && end - first > 1; i++) {
+			s->phys[i].ambiguous = true;
+			s->phys[i].uneven = uneven;
+		}
 	}
 }
 
@@ -497,6 +510,7 @@ int owner_sort(struct analysis *a, const struct group *group, unsigned int depth
 		s->recs[s->n++] = stored_at(a, r);
 	sort_recs(s->recs, s->n);
 	claims_to_phys(s, group);
+	find_equals(s);
 	if (s->n_phys == 0)
 		s->phys[s->n_phys++] = (struct phys){0};
 	owned->phys = s->phys;
