@@ -379,6 +379,8 @@ static int fill_nodes(const struct analysis *a, const struct trace *trace, struc
 				name_failed(result, node, "was restarted while the trace ran");
 			else if (node->down || member->gone)
 				name_failed(result, node, "stopped answering while the trace ran");
+			else if (!node_complete(node, trace->begin_at) && !member_missing(a, trace, i))
+				name_failed(result, node, "some of its batches did not arrive");
 			break;
 		case MEMBER_LATE:
 			name_failed(result, node, "armed after colouring had begun: its records are not complete");
