@@ -5,11 +5,12 @@
  *  1. No healthy VFD is ever blamed. A cause's node is one where this very packet (or a copy of it) was really lost; a
  *     gap lies between the two nodes between which it was really lost. Nothing is called lost that arrived, but for
  *     what is documented, and never proven:
- *       - `dropped`, inferred: a copy was dropped there, as said; that another arrived is in records that VTrace lost,
- *         and the result shows that it lost some (diagnose.c, rule 4);
+ *       - `dropped`, inferred: a copy was dropped there, as said; another arrived, and that is in records that VTrace
+ *         lost, of which the result shows that it lost some, or it had lost its colour (diagnose.c, rule 4);
  *       - underlay-lost, inferred, with bleaching named as possible: the underlay did clear the colour on that link
  *         (README of the golden case dscp-bleaching);
- *       - vanished-in-node, always inferred: the packet's colour was wiped in that node (diagnose.c, rule 6).
+ *       - vanished-in-node, always inferred: the packet's colour was wiped in that node, or one of several copies was
+ *         taken away there (diagnose.c, rule 6).
  *  2. Nothing is `proven` that did not happen: each packet of a proven cause was lost, at that node, for that reason.
  *     `delivered` is said only of packets of which a copy left for a receiver; what VTrace follows through
  *     fragmentation and segmentation is the first piece.
@@ -106,7 +107,7 @@ static enum fit fit_gap(const struct packet *packet, int node, int next, const s
 
 static enum fit fit_vanished(const struct packet *packet, int node)
 {
-	for (const struct end *end = packet->ends; end && !packet->arrived; end = end->next_end) {
+	for (const struct end *end = packet->ends; end; end = end->next_end) {
 		if ((end->kind == END_SILENT || end->kind == END_DROPPED) && end->node == node)
 			return FIT_INFERRED;
 	}
@@ -135,12 +136,21 @@ static bool losses_shown(const struct trace_run *trace)
 	return trace->result.missing || trace->result.n_failed || trace->silent;
 }
 
+static bool lost_colour(const struct packet *packet)
+{
+	for (const struct blind *blind = packet->blinds; blind; blind = blind->next_blind) {
+		if (blind->kind == BLIND_ERASED || blind->kind == BLIND_MERGED || blind->kind == BLIND_BLEACHED)
+			return true;
+	}
+	return false;
+}
+
 static bool fits(const struct trace_run *trace, const struct vt_result_cause *row, enum fit fit,
                  const struct packet *packet)
 {
 	if (fit == FIT_INFERRED && !row->proven && packet->arrived && row->code != VT_CAUSE_UNDERLAY_LOST &&
 	    row->code != VT_CAUSE_VANISHED_IN_NODE)
-		return losses_shown(trace);
+		return losses_shown(trace) || lost_colour(packet);
 	return fit == FIT_TRUE || (fit == FIT_INFERRED && !row->proven);
 }
 
