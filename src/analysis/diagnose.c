@@ -7,7 +7,8 @@
  *  3. `lost` needs complete records on both sides of the gap: every node involved was armed before colouring began,
  * lost nothing, skipped no batch, was not restarted or gone in the packet's time, and has sent a PROGRESS after the
  * deadline. Else the packet is `unfinished`.
- *  4. A witnessed drop on a node with losses of its own is `inferred`: a copy that got through may be among them.
+ *  4. A witnessed drop on a node with losses of its own is `inferred`: a copy that got through may be among them. So is
+ * one where another copy was not seen any more: its colour may have been wiped (6) or bleached.
  *  5. What is told apart by order alone never makes a cause `proven`; what cannot be told apart makes no cause. Equal
  * packets that were not coloured for the same tasks must have ended alike, else a task could get another one's loss.
  *  6. Where a packet vanished inside a VFD is known, that it is lost is not (its colour may have been erased, or
@@ -79,11 +80,12 @@ static enum wait diagnose(const struct analysis *a, const struct group *group, c
 	enum wait wait;
 
 	*outcome = (struct outcome){.end = VT_UNFINISHED, .ambiguous = phys->ambiguous || phys->mixed};
+	complete = all_complete(a, trace, trail, window_start(a, group));
 	if (trail->leaf == LEAF_DELIVERED && !phys->mixed) {
-		outcome->end = VT_DELIVERED;
+		/* what was merged into another is known by nobody else having had its bytes */
+		outcome->end = trail->rides && !complete ? VT_UNFINISHED : VT_DELIVERED;
 		return WAIT_NONE;
 	}
-	complete = all_complete(a, trace, trail, window_start(a, group));
 	if (trail->leaf == LEAF_NONE || phys->mixed || trail->gap || trail->silent || trail->beyond) {
 		wait = open_branch(a, trail, complete, &closed);
 		if (wait != WAIT_NONE)
@@ -95,7 +97,8 @@ static enum wait diagnose(const struct analysis *a, const struct group *group, c
 	case LEAF_DROP:
 		outcome->end = VT_DROPPED;
 		outcome->cause = witnessed_cause(a, trail->last);
-		outcome->proven = complete;
+		/* that another copy which was not seen any more is lost as well is not known for certain */
+		outcome->proven = complete && !trail->silent && !trail->gap;
 		break;
 	case LEAF_GAP:
 		if (node_queue_drops(a->nodes[trail->last->node], trail->last->ifindex, window_start(a, group)))
@@ -156,8 +159,10 @@ static enum wait each_claim(struct analysis *a, struct group *group, const struc
 		if (phys->uneven && agreement->broken)
 			outcome = (struct outcome){.end = VT_UNFINISHED, .ambiguous = true};
 		/* a single claim, the usual case, needs no second round */
-		if (settle || (wait == WAIT_NONE && group->n_claims == 1))
+		if (settle || (wait == WAIT_NONE && group->n_claims == 1)) {
 			tally_add(a, claim, &trail, &outcome);
+			group->rides |= trail.rides;
+		}
 	}
 	return longest;
 }

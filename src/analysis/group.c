@@ -118,7 +118,7 @@ static void group_unsettle(struct analysis *a, struct group *group)
 		return;
 	for (uint32_t c = group->claims; c; c = claim_at(a, c)->next)
 		tally_remove(a, claim_at(a, c));
-	group->settled = false;
+	group->settled = group->rides = false;
 }
 
 void group_touch(struct analysis *a, uint32_t number)

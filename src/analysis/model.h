@@ -72,8 +72,9 @@ struct group {
 	uint32_t seq, span;        /* TCP: first byte and most bytes seen at one point */
 	uint8_t list;              /* enum list_id */
 	bool settled;
-	bool has_span; /* seq and span are valid */
-	bool big;      /* seen as several segments in one: in the merge index */
+	bool has_span; /* seq and span are valid: in the merge index */
+	bool big;      /* seen as several segments in one */
+	bool rides;    /* settled by the path of a packet that it was merged into */
 };
 
 struct claim {

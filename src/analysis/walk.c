@@ -26,7 +26,7 @@ struct station {
 	uint16_t node;
 	int parent;                      /* station, or STATION_NONE */
 	const struct stored *parent_out; /* the parent's record that led here */
-	bool ended;                      /* has an out or error */
+	uint32_t came, ended;            /* copies that came in; that left or were dropped */
 };
 
 struct walk_scratch {
@@ -117,6 +117,23 @@ static void cancel_out(struct walker *w, const struct station *station, uint32_t
 	}
 }
 
+/* Coloured for several tasks, a packet has a record `in` for each, of the same moment. */
+static bool is_again(const struct walker *w, uint32_t i)
+{
+	return i && w->recs[i]->flags & w->recs[i - 1]->flags & VT_REC_COLOURED &&
+	       w->recs[i]->time_ns == w->recs[i - 1]->time_ns && w->recs[i]->node == w->recs[i - 1]->node;
+}
+
+static void count_copies(const struct walker *w, struct station *station)
+{
+	for (uint32_t i = station->first; i < station->end; i++) {
+		if (w->recs[i]->loc == VT_LOC_IN)
+			station->came += !is_again(w, i);
+		else
+			station->ended += !w->s->cancelled[i];
+	}
+}
+
 static void build_stations(struct walker *w)
 {
 	for (uint32_t first = 0, end; first < w->n_recs; first = end) {
@@ -128,11 +145,11 @@ static void build_stations(struct walker *w)
 		for (end = first; end < w->n_recs && w->recs[end]->hop == rec->hop && w->recs[end]->node == rec->node;
 		     end++) {
 			w->s->cancelled[end] = w->s->led_on[end] = false;
-			station->ended |= w->recs[end]->loc != VT_LOC_IN;
 			if (w->recs[end]->loc == VT_LOC_ERROR)
 				cancel_out(w, station, end);
 		}
 		station->end = end;
+		count_copies(w, station);
 	}
 }
 
@@ -303,6 +320,7 @@ static void follow(struct walker *w, int station, const struct stored *last, con
 	trail->silent |= other->silent;
 	trail->beyond |= other->beyond;
 	trail->merge_possible |= other->merge_possible;
+	trail->rides |= other->rides;
 	trail->last = other->last;
 	trail->next_node = other->next_node;
 	trail->last_at = other->last_at > last_at ? other->last_at : last_at;
@@ -326,17 +344,20 @@ static uint32_t phys_with(const struct owned *owned, const struct stored *rec)
 static bool follow_merge(struct walker *w, int station, const struct stored *last)
 {
 	const struct stored *taker;
-	uint32_t number = merge_find(w->a, w->group, last, &taker), p;
 	struct owned owned;
 	struct trail other;
+	uint32_t number, p;
+	enum merge merge = merge_find(w->a, w->group, last, &number, &taker);
 
-	if (!number || w->depth + 1 >= MERGE_DEPTH ||
+	w->trail->merge_possible |= merge == MERGE_MAYBE;
+	if (merge != MERGE_YES || w->depth + 1 >= MERGE_DEPTH ||
 	    owner_sort(w->a, group_at(w->a, number), w->depth + 1, &owned) < 0)
 		return false;
 	p = phys_with(&owned, taker);
 	if (p == UINT32_MAX || owned.phys[p].mixed || walk(w->a, number, &owned, p, w->depth + 1, &other) < 0)
 		return false;
 	follow(w, station, last, &other, taker);
+	w->trail->rides = true;
 	return true;
 }
 
@@ -391,9 +412,10 @@ static bool end_of_station(struct walker *w, int number)
 	const struct station *station = &w->s->stations[number];
 	const struct stored *in = w->recs[station->first];
 
-	if (station->ended || w->deepest_loose > station->hop)
+	if (station->ended >= station->came || w->deepest_loose > station->hop)
 		return false;
-	if (follow_merge(w, number, in))
+	/* of several copies one alone cannot be followed */
+	if (station->came == 1 && follow_merge(w, number, in))
 		return true;
 	/* behind decapsulation, segments may go into the packet of a flow's uncoloured part; no record would say so */
 	w->trail->merge_possible |= in->payload && in->flags & VT_REC_ENCAP;
@@ -487,7 +509,7 @@ int walk(struct analysis *a, uint32_t group, const struct owned *owned, uint32_t
 	if (!w.s)
 		return -ENOMEM;
 	trail->leaf = LEAF_NONE;
-	trail->gap = trail->silent = trail->beyond = trail->merge_possible = false;
+	trail->gap = trail->silent = trail->beyond = trail->merge_possible = trail->rides = false;
 	trail->last = NULL;
 	trail->next_node = 0;
 	trail->last_at = group_at(a, group)->last_at;

@@ -29,7 +29,8 @@ enum leaf {
 struct trail {
 	enum leaf leaf;
 	bool gap, silent, beyond;  /* some branch, not only the deciding one, ends like this */
-	bool merge_possible;       /* the silent one may have been merged into a packet without colour */
+	bool merge_possible;       /* the one that was not seen any more may have been merged into another */
+	bool rides;                /* it was: the end is that of the packet it went into */
 	const struct stored *last; /* the deciding record: out, error, or in */
 	uint16_t next_node;        /* GAP: where it should have been seen */
 	uint64_t last_at;          /* arrival of the last record that matters */
