@@ -123,7 +123,7 @@ enum fit check_fit(const struct world *w, const struct packet *packet, const str
 	int node = node_by_name(w, row->node);
 
 	if (is_joined(row))
-		return packet->arrived ? FIT_WRONG : FIT_INFERRED;
+		return FIT_INFERRED; /* of many kinds: fits() looks whether it may be of one that arrived */
 	if (row->code == VT_CAUSE_UNDERLAY_LOST)
 		return fit_gap(packet, node, node_behind(w, row), row);
 	if (row->code == VT_CAUSE_VANISHED_IN_NODE)

@@ -100,7 +100,7 @@ static void draw_matching(struct world *w, struct fault *fault, const struct flo
 	if (fault->kind == FAULT_BLEACH)
 		fault->one_in = 1;
 	fault->to = UINT64_MAX;
-	if (random_percent(&w->rnd, 30)) {
+	if (fault->kind != FAULT_BLEACH && random_percent(&w->rnd, 30)) {
 		fault->from = random_between(&w->rnd, 500 * MS, 3 * S);
 		fault->to = fault->from + random_between(&w->rnd, 50 * MS, 3 * S);
 	}

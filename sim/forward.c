@@ -6,7 +6,8 @@
  *
  * What the analysis may take for granted, and so the world keeps: between two hooks a packet is under way for less than
  * short_buffer (1 s), unless it waits in a queue that was seen dropping, and a kernel reports a drop within long_buffer
- * (4 s). Whatever else takes longer would be called lost by anybody.
+ * (4 s). Whatever else takes longer would be called lost by anybody. And a path of the underlay treats the DSCP in the
+ * same way for as long as a trace runs: one that clears it now and then does what a lossy one does.
  */
 #include "sim/world.h"
 

@@ -86,11 +86,12 @@ static void snapshot(struct world *w, struct node *node)
 	}
 	agent_command(w, node, &line, LINE_TIME);
 	for (uint32_t i = 0; i < w->server.n_traces; i++) {
-		const struct trace_run *trace = &w->server.traces[i];
+		struct trace_run *trace = &w->server.traces[i];
 		struct uplink_command arm = {.op = UPLINK_ARM, .task = trace->task};
 
 		if (!trace->begun || trace->over)
 			continue;
+		trace->asked[node->index] = true;
 		command(w, node, &arm);
 		if (trace->life.state == VT_TRACING)
 			command(w, node, &(struct uplink_command){.op = UPLINK_START, .task = trace->task});
@@ -164,6 +165,12 @@ static void note_missing(struct world *w, struct trace_run *trace)
 	}
 }
 
+static void note_silent(const struct world *w, struct trace_run *trace)
+{
+	for (uint32_t i = 0; i < w->n_nodes; i++)
+		trace->silent += trace->asked[i];
+}
+
 static void finish(struct world *w, struct trace_run *trace)
 {
 	analysis_progress(w->server.a, trace->id, &trace->progress);
@@ -174,16 +181,11 @@ static void finish(struct world *w, struct trace_run *trace)
 	trace->over_at = w->now;
 	w->server.n_over++;
 	note_missing(w, trace);
+	note_silent(w, trace);
 	story(w, "server: task %u is %s%s", trace->id, vt_state_name(trace->life.state),
 	      trace->progress.settled_all ? "" : ", with packets unsettled");
 	analysis_end(w->server.a, trace->id);
 	broadcast(w, UPLINK_DISARM, &trace->task);
-}
-
-static void note_silent(const struct world *w, struct trace_run *trace)
-{
-	for (uint32_t i = 0; i < w->n_nodes; i++)
-		trace->silent += trace->asked[i];
 }
 
 static uint64_t advance(struct world *w, struct trace_run *trace)
@@ -197,7 +199,6 @@ static uint64_t advance(struct world *w, struct trace_run *trace)
 		case LIFECYCLE_START:
 			story(w, "server: task %u starts", trace->id);
 			broadcast(w, UPLINK_START, &trace->task);
-			note_silent(w, trace);
 			break;
 		case LIFECYCLE_STOP:
 			story(w, "server: task %u stops", trace->id);
@@ -212,7 +213,7 @@ static uint64_t advance(struct world *w, struct trace_run *trace)
 
 /* --- the loop ----------------------------------------------------------------------------------------------------- */
 
-/* server/trace.c: a node that was asked and has not answered when colouring begins is named in the result. */
+/* Who was asked to arm and never answered is known to the server (server/trace.c), not to the analysis. */
 static void note_answer(struct world *w, const struct vt_batch *batch, uint32_t task)
 {
 	struct trace_run *trace = task && task <= w->server.n_traces ? &w->server.traces[task - 1] : NULL;
