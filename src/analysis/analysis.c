@@ -159,9 +159,12 @@ void analysis_give_up(struct analysis *a, uint32_t task, uint64_t now)
 	for (uint32_t i = 0; trace && i < trace->n_members; i++) {
 		struct member *member = &trace->members[i];
 
-		if ((member->state == MEMBER_ARMED || member->state == MEMBER_LATE) && !member->stopped)
-			member->gone = true;
+		if ((member->state != MEMBER_ARMED && member->state != MEMBER_LATE) || member->stopped)
+			continue;
+		member->gone = true;
+		node_doubt(a, a->nodes[i]);
 	}
+	groups_doubt(a);
 }
 
 void analysis_end(struct analysis *a, uint32_t task)
@@ -190,6 +193,7 @@ int analysis_batch(struct analysis *a, const struct vt_batch *batch, uint64_t no
 	a->stats.batches++;
 	for (uint32_t i = 0; i < batch->n_items; i++)
 		intake_item(a, node, &batch->items[i]);
+	groups_doubt(a);
 	return 1;
 }
 
@@ -200,6 +204,7 @@ void analysis_node_down(struct analysis *a, const char *name, uint64_t now)
 	set_now(a, now);
 	if (node)
 		node_down(a, node);
+	groups_doubt(a);
 }
 
 uint64_t analysis_advance(struct analysis *a, uint64_t now)

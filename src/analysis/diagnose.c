@@ -22,12 +22,6 @@
 #include "analysis/node.h"
 #include "analysis/tally.h"
 
-/* From when on the nodes of a packet must have lost nothing. */
-static uint64_t window_start(const struct analysis *a, const struct group *group)
-{
-	return group->first_at > a->config.long_buffer_ns ? group->first_at - a->config.long_buffer_ns : 0;
-}
-
 static bool all_complete(const struct analysis *a, const struct trace *trace, const struct trail *trail, uint64_t since)
 {
 	if (trail->n_nodes > TRAIL_NODES)
@@ -39,10 +33,13 @@ static bool all_complete(const struct analysis *a, const struct trace *trace, co
 	return true;
 }
 
+/* A PROGRESS may have been under way for as long as an answer was. */
 static bool all_progressed(const struct analysis *a, const struct trail *trail, uint64_t deadline)
 {
 	for (unsigned int i = 0; i < trail->n_nodes && i < TRAIL_NODES; i++) {
-		if (a->nodes[trail->nodes[i]]->progress_at < deadline)
+		const struct node *node = a->nodes[trail->nodes[i]];
+
+		if (node->progress_at < deadline + node->lag)
 			return false;
 	}
 	return true;
@@ -73,25 +70,40 @@ static enum vt_cause witnessed_cause(const struct analysis *a, const struct stor
 	return detail && detail->cause != VT_CAUSE_NONE ? (enum vt_cause)detail->cause : VT_CAUSE_UNEXPLAINED;
 }
 
+static bool is_translated(const struct phys *phys, const struct trail *trail)
+{
+	return phys->colour && trail->last && trail->last->flow != phys->colour->flow;
+}
+
+/*
+ * Deliveries that need complete records: order tells equal packets apart only if all were recorded; what was merged
+ * into another is known by nobody else having had its bytes; what a node's own stack took it may have dropped after
+ * all.
+ */
+static bool needs_all(const struct phys *phys, const struct trail *trail)
+{
+	return phys->ambiguous || trail->rides || trail->last->flags & VT_REC_LOCAL || is_translated(phys, trail);
+}
+
 static enum wait diagnose(const struct analysis *a, const struct group *group, const struct trace *trace,
                           const struct phys *phys, const struct trail *trail, struct outcome *outcome)
 {
-	bool complete, closed = true;
+	bool complete, closed = true, mixed = phys->mixed || trail->foreign;
 	enum wait wait;
 
-	*outcome = (struct outcome){.end = VT_UNFINISHED, .ambiguous = phys->ambiguous || phys->mixed};
-	complete = all_complete(a, trace, trail, window_start(a, group));
-	if (trail->leaf == LEAF_DELIVERED && !phys->mixed) {
-		/* what was merged into another is known by nobody else having had its bytes */
-		outcome->end = trail->rides && !complete ? VT_UNFINISHED : VT_DELIVERED;
+	*outcome = (struct outcome){.end = VT_UNFINISHED, .ambiguous = phys->ambiguous || mixed};
+	complete = !trail->loose && all_complete(a, trace, trail, group_window(a, group));
+	if (trail->leaf == LEAF_DELIVERED && !mixed) {
+		outcome->end = needs_all(phys, trail) && !complete ? VT_UNFINISHED : VT_DELIVERED;
 		return WAIT_NONE;
 	}
-	if (trail->leaf == LEAF_NONE || phys->mixed || trail->gap || trail->silent || trail->beyond) {
+	if (trail->leaf == LEAF_NONE || mixed || trail->gap || trail->silent || trail->beyond) {
 		wait = open_branch(a, trail, complete, &closed);
 		if (wait != WAIT_NONE)
 			return wait;
 	}
-	if (phys->mixed || !closed)
+	/* behind a queue that is full a packet may still wait */
+	if (mixed || !closed || trail->queued || ((phys->ambiguous || is_translated(phys, trail)) && !complete))
 		return WAIT_NONE;
 	switch (trail->leaf) {
 	case LEAF_DROP:
@@ -101,8 +113,6 @@ static enum wait diagnose(const struct analysis *a, const struct group *group, c
 		outcome->proven = complete && !trail->silent && !trail->gap;
 		break;
 	case LEAF_GAP:
-		if (node_queue_drops(a->nodes[trail->last->node], trail->last->ifindex, window_start(a, group)))
-			break; /* it may still wait in the queue that is full */
 		outcome->end = VT_LOST;
 		outcome->cause = VT_CAUSE_UNDERLAY_LOST;
 		outcome->proven = true; /* the tally weakens it if nothing coloured ever made this way */
@@ -162,6 +172,8 @@ static enum wait each_claim(struct analysis *a, struct group *group, const struc
 		if (settle || (wait == WAIT_NONE && group->n_claims == 1)) {
 			tally_add(a, claim, &trail, &outcome);
 			group->rides |= trail.rides;
+			group->fragile |= outcome.end == VT_LOST || outcome.proven ||
+			                  (outcome.end == VT_DELIVERED && needs_all(phys, &trail));
 		}
 	}
 	return longest;

@@ -42,21 +42,28 @@ static bool overlap(uint32_t seq, uint32_t n, uint32_t from, uint32_t span)
 	return seq - from < span || from - seq < n;
 }
 
-/* A segment comes whose bytes a settled one has too: that one's merge is in doubt. */
+/*
+ * Bytes come by that a settled group has too, as a segment that was sent again or in a packet that grew: what was said
+ * of that group's merge, or of its loss, is in doubt.
+ */
 static void merge_doubt(struct analysis *a, uint32_t self, const struct stored *rec)
 {
-	for (uint32_t back = 0; back < TWIN_BLOCKS && a->merge_heads; back++) {
-		uint32_t block = ((rec->tcp_seq >> 16) - back) & 0xffff, next;
+	uint32_t block = (rec->tcp_seq >> 16) - (TWIN_BLOCKS - 1), last = (rec->tcp_seq + rec->payload) >> 16;
 
-		for (uint32_t e = a->merge_heads[merge_head(rec->flow, block)]; e; e = next) {
+	for (uint32_t n = (last - block) & 0xffff; a->merge_heads; block++, n--) {
+		uint32_t b = block & 0xffff, next;
+
+		for (uint32_t e = a->merge_heads[merge_head(rec->flow, b)]; e; e = next) {
 			const struct merge_entry *entry = pool_at(&a->merges, e);
 			const struct group *group = group_at(a, entry->group);
 
 			next = entry->next;
-			if (group->rides && entry->flow == rec->flow && entry->group != self &&
+			if (group->fragile && entry->flow == rec->flow && entry->block == b && entry->group != self &&
 			    overlap(rec->tcp_seq, rec->payload, group->seq, group->span))
 				group_touch(a, entry->group);
 		}
+		if (!n)
+			break;
 	}
 }
 
@@ -84,6 +91,8 @@ void merge_note(struct analysis *a, uint32_t number, const struct stored *rec)
 		group->has_span = true;
 		group->seq = rec->tcp_seq;
 		group->span = rec->payload;
+		merge_doubt(a, number, rec);
+	} else if (rec->payload > stored_at(a, group->recs)->payload) {
 		merge_doubt(a, number, rec);
 	}
 	group->big |= rec->segments > 1 || rec->payload != group->span;
@@ -204,14 +213,17 @@ static bool groups_near(const struct analysis *a, const struct group *one, const
 	return !met;
 }
 
-/* The same packet_id came by twice at this place. */
+/* The same packet_id came by here another time. */
+static bool again_here(const struct stored *other, const struct stored *rec)
+{
+	return other != rec && other->loc == rec->loc && other->hop == rec->hop && other->node == rec->node &&
+	       other->time_ns != rec->time_ns;
+}
+
 static bool comes_twice(const struct analysis *a, const struct group *group, const struct stored *rec)
 {
 	for (uint32_t r = group->recs; r; r = stored_at(a, r)->next) {
-		const struct stored *other = stored_at(a, r);
-
-		if (other != rec && other->loc == rec->loc && other->hop == rec->hop && other->node == rec->node &&
-		    other->time_ns != rec->time_ns)
+		if (again_here(stored_at(a, r), rec))
 			return true;
 	}
 	return false;
@@ -244,8 +256,8 @@ static bool has_twin(const struct analysis *a, uint32_t self, uint32_t taker, co
 	return false;
 }
 
-enum merge merge_find(const struct analysis *a, uint32_t self, const struct stored *rec, uint32_t *ret_group,
-                      const struct stored **ret_rec)
+static enum merge merge_find_one(const struct analysis *a, uint32_t self, const struct stored *rec, uint32_t *ret_group,
+                                 const struct stored **ret_rec)
 {
 	uint32_t block = rec->tcp_seq >> 16;
 	enum merge found = MERGE_NO;
@@ -269,6 +281,21 @@ enum merge merge_find(const struct analysis *a, uint32_t self, const struct stor
 			if (with > found)
 				found = with;
 		}
+	}
+	return found;
+}
+
+enum merge merge_find(const struct analysis *a, uint32_t self, const struct stored *rec, uint32_t *ret_group,
+                      const struct stored **ret_rec)
+{
+	enum merge found = merge_find_one(a, self, rec, ret_group, ret_rec);
+
+	/* of equal packets it may be another one that vanished here */
+	for (uint32_t r = group_at(a, self)->recs; r && found == MERGE_NO; r = stored_at(a, r)->next) {
+		const struct stored *other = stored_at(a, r);
+
+		if (again_here(other, rec) && merge_find_one(a, self, other, ret_group, ret_rec) != MERGE_NO)
+			found = MERGE_MAYBE;
 	}
 	return found;
 }

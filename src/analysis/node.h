@@ -24,6 +24,12 @@ void node_take_progress(struct analysis *a, struct node *node, uint64_t lost);
 void node_take_info(struct analysis *a, struct node *node, const struct vt_node_info *info);
 void node_down(struct analysis *a, struct node *node);
 
+/* It answered now what it was asked at `asked`. */
+void node_take_answer(struct node *node, uint64_t asked, uint64_t now);
+
+/* Records of the last while may be missing, or their node cannot be waited for: what was said of them is in doubt. */
+void node_doubt(struct analysis *a, struct node *node);
+
 /* `count` records of the node are lost; 0 where nobody knows how many. */
 void node_lost(struct analysis *a, struct node *node, uint64_t count);
 

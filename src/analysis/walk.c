@@ -46,6 +46,7 @@ struct walker {
 	struct trail *trail;
 	int leaf_station;
 	int deepest_loose; /* hop of the last loose station, 0 for none */
+	uint64_t since;    /* what happened before, by arrival, is of no concern */
 };
 
 static void scratch_free(struct walk_scratch *s)
@@ -179,9 +180,38 @@ static bool leads_to(const struct walker *w, uint32_t out, const struct station 
 	return target && target->index == station->node;
 }
 
+/*
+ * Nothing leads to this station, so records are missing. But it comes in with the flow with which it left the VFD
+ * before, and from where it came is on the wire: at hop 2 that is the VFD that coloured the packet; at hop 3 one that
+ * was seen at hop 2, or to which the first had sent it. Else it is another packet.
+ */
+static bool is_foreign(const struct walker *w, const struct station *station)
+{
+	const struct stored *in = w->recs[station->first];
+	const struct outer *outer = intern_get(&w->a->outers, in->outer);
+	const struct node *sender = outer ? node_by_addr(w->a, outer->src) : NULL;
+	bool left = false, same_flow = false, known = !sender || station->hop > 3;
+
+	for (uint32_t r = 0; r < w->n_recs && w->recs[r]->hop < station->hop; r++) {
+		const struct stored *rec = w->recs[r];
+		const struct node *target = goes_on(w, r) ? target_of(w, rec) : NULL;
+
+		if (rec->hop == station->hop - 1) {
+			left |= goes_on(w, r);
+			same_flow |= goes_on(w, r) && rec->flow == in->flow;
+			known |= sender && rec->node == sender->index;
+		} else if (rec->hop == station->hop - 2 && goes_on(w, r)) {
+			known |= !target || target == sender;
+		}
+	}
+	return w->recs[0]->hop == 1 && (!known || (left && !same_flow));
+}
+
+/* Of the `out`s that lead here the first is the parent's; as many as copies came in have led on. */
 static void find_parent(struct walker *w, int child)
 {
 	struct station *station = &w->s->stations[child];
+	uint32_t came = 0;
 
 	for (int i = child - 1; i >= 0; i--) {
 		const struct station *before = &w->s->stations[i];
@@ -190,16 +220,20 @@ static void find_parent(struct walker *w, int child)
 			break;
 		if (before->hop + 1 > station->hop)
 			continue;
-		for (uint32_t r = before->first; r < before->end; r++) {
+		for (uint32_t r = before->first; r < before->end && (!came || came < station->came); r++) {
 			if (!goes_on(w, r) || !leads_to(w, r, station))
 				continue;
-			station->parent = i;
-			station->parent_out = w->recs[r];
+			if (!came++) {
+				station->parent = i;
+				station->parent_out = w->recs[r];
+			}
 			w->s->led_on[r] = true;
-			return;
 		}
 	}
-	if (station->hop > 1 && station->hop > w->deepest_loose)
+	if (station->parent != STATION_NONE || station->hop == 1)
+		return;
+	w->trail->foreign |= is_foreign(w, station);
+	if (station->hop > w->deepest_loose)
 		w->deepest_loose = station->hop;
 }
 
@@ -273,7 +307,8 @@ static void take_leaf(struct walker *w, int station, enum leaf leaf, const struc
 	trail->beyond |= leaf == LEAF_BEYOND;
 	if (leaf_rank(leaf) < leaf_rank(trail->leaf))
 		return;
-	if (leaf == trail->leaf && !(leaf == LEAF_DROP && better_drop(w, rec, trail->last)))
+	if (leaf == trail->leaf && !(leaf == LEAF_DROP && better_drop(w, rec, trail->last)) &&
+	    !(leaf == LEAF_DELIVERED && trail->last->flags & VT_REC_LOCAL))
 		return;
 	trail->leaf = leaf;
 	trail->last = rec;
@@ -319,6 +354,9 @@ static void follow(struct walker *w, int station, const struct stored *last, con
 	trail->gap |= other->gap;
 	trail->silent |= other->silent;
 	trail->beyond |= other->beyond;
+	trail->queued |= other->queued;
+	trail->foreign |= other->foreign;
+	trail->loose |= other->loose;
 	trail->merge_possible |= other->merge_possible;
 	trail->rides |= other->rides;
 	trail->last = other->last;
@@ -401,6 +439,7 @@ static bool end_of_link(struct walker *w, int station, const struct stored *out)
 		return false;
 	}
 	add_node(w->trail, target->index);
+	w->trail->queued |= node_queue_drops(w->a->nodes[out->node], out->ifindex, w->since);
 	if (w->trail->leaf == LEAF_NONE || leaf_rank(w->trail->leaf) < leaf_rank(LEAF_GAP))
 		w->trail->next_node = target->index;
 	take_leaf(w, station, LEAF_GAP, out);
@@ -491,6 +530,11 @@ static void trace_back(struct walker *w)
 	}
 }
 
+uint64_t group_window(const struct analysis *a, const struct group *group)
+{
+	return group->first_at > a->config.long_buffer_ns ? group->first_at - a->config.long_buffer_ns : 0;
+}
+
 int walk(struct analysis *a, uint32_t group, const struct owned *owned, uint32_t p, unsigned int depth,
          struct trail *trail)
 {
@@ -505,20 +549,25 @@ int walk(struct analysis *a, uint32_t group, const struct owned *owned, uint32_t
 	                   .trail = trail,
 	                   .leaf_station = STATION_NONE};
 
+	w.since = group_window(a, group_at(a, group));
 	w.s = scratch_get(a, phys->n, depth);
 	if (!w.s)
 		return -ENOMEM;
 	trail->leaf = LEAF_NONE;
-	trail->gap = trail->silent = trail->beyond = trail->merge_possible = trail->rides = false;
+	trail->gap = trail->silent = trail->beyond = trail->merge_possible = trail->rides = trail->queued =
+	    trail->foreign = false;
 	trail->last = NULL;
 	trail->next_node = 0;
 	trail->last_at = group_at(a, group)->last_at;
 	trail->n_visits = trail->n_nodes = 0;
 	build_stations(&w);
+	for (uint32_t i = 1; phys->colour && i < w.n_stations; i++)
+		trail->foreign |= w.s->stations[i].hop == 1; /* it begins at one VFD */
 	for (uint32_t i = 1; i < w.n_stations; i++)
 		find_parent(&w, (int)i);
 	if (w.n_stations && w.s->stations[0].hop > 1 && w.deepest_loose < w.s->stations[0].hop)
 		w.deepest_loose = w.s->stations[0].hop;
+	trail->loose = w.deepest_loose;
 	if (w.deepest_loose)
 		adopt_loose(&w);
 	if (!find_leaves(&w))
