@@ -14,7 +14,8 @@
  *  2. Nothing is `proven` that did not happen: each packet of a proven cause was lost, at that node, for that reason.
  *     `delivered` is said only of packets of which a copy left for a receiver; what VTrace follows through
  *     fragmentation and segmentation is the first piece.
- *  3. Equal packets that are told apart by order (`ambiguous`) may change places: of them the numbers must be right.
+ *  3. Equal packets that are told apart by order (`ambiguous`) may change places: of them the numbers must be right,
+ * and nothing is proven by them alone.
  *  4. Ends add up; each cause has as many packets as the list says; a path's nodes were passed by the packet.
  *  5. VTrace's own losses show: if records of an unfinished packet were lost, or coloured packets were never heard of,
  *     something is counted as missing or a node is named.
@@ -282,10 +283,16 @@ static void check_sums(struct world *w, const struct trace_run *trace)
 	    ends[VT_LOST] != result->lost)
 		violation(w, OTHER, "task %u: the list has other ends than the counts", trace->id);
 	for (unsigned int c = 0; c < result->n_causes; c++) {
-		uint64_t packets = 0;
+		uint64_t packets = 0, sure = 0;
 
-		for (uint64_t i = 0; i < result->n_list; i++)
+		for (uint64_t i = 0; i < result->n_list; i++) {
 			packets += result->list[i].cause == (int)c;
+			sure += result->list[i].cause == (int)c && !result->list[i].ambiguous;
+		}
+		if (result->causes[c].proven && !sure)
+			violation(w, FALSE_PROOF,
+			          "task %u: %s at %s rests on ambiguous packets alone, and is called proven", trace->id,
+			          vt_cause_info(result->causes[c].code)->code, result->causes[c].node);
 		if (packets != result->causes[c].packets)
 			violation(w, OTHER, "task %u: cause %s has %" PRIu64 " packets, the list has %" PRIu64,
 			          trace->id, vt_cause_info(result->causes[c].code)->code, result->causes[c].packets,

@@ -203,6 +203,20 @@ static struct node *passed_node(struct world *w)
 	return &w->nodes[route->nodes[random_below(&w->rnd, route->n)]];
 }
 
+/*
+ * Two gateways behind one tunnel address: the underlay chooses, and nobody can tell from the address which one it was.
+ * Not where the server may not know of one of them; then the other would seem to be the only one.
+ */
+static void share_address(struct world *w)
+{
+	struct node *one = passed_node(w), *two = passed_node(w);
+
+	if (one == two || !one->has_agent || !two->has_agent || w->knobs.own_losses || w->knobs.lossy_log ||
+	    w->knobs.slow_uplink || w->knobs.restart_server)
+		return;
+	memcpy(two->addrs[0], one->addrs[0], 16);
+}
+
 static void own_trouble(struct world *w)
 {
 	uint32_t troubles = w->knobs.own_losses ? 1 + random_below(&w->rnd, 4) : 0;
@@ -225,5 +239,7 @@ void faults_make(struct world *w)
 	w->faults = arena_take(&w->arena, (w->knobs.faults + 1) * sizeof(struct fault *));
 	while (w->n_faults < w->knobs.faults)
 		fault_make(w);
+	if (w->n_nodes > 3 && random_one_in(&w->rnd, 4))
+		share_address(w);
 	own_trouble(w);
 }

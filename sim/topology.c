@@ -50,25 +50,12 @@ static void node_make(struct world *w, uint16_t index)
 	node->uplink_jitter = random_between(&w->rnd, 0, 5 * MS);
 }
 
-/* Two gateways behind one tunnel address: the underlay chooses. Nobody can tell from the address which one it was. */
-static void share_address(struct world *w)
-{
-	struct node *one = &w->nodes[random_below(&w->rnd, w->n_nodes)],
-	            *two = &w->nodes[random_below(&w->rnd, w->n_nodes)];
-
-	if (one == two || !one->has_agent || !two->has_agent || w->knobs.own_losses || w->knobs.lossy_log)
-		return; /* with one of them unknown to the server, the other would seem to be the only one */
-	memcpy(two->addrs[0], one->addrs[0], 16);
-}
-
 void topology_make(struct world *w)
 {
 	w->n_nodes = w->knobs.nodes;
 	w->nodes = arena_take(&w->arena, w->n_nodes * sizeof(*w->nodes));
 	for (uint32_t i = 0; i < w->n_nodes; i++)
 		node_make(w, (uint16_t)i);
-	if (w->n_nodes > 3 && random_one_in(&w->rnd, 6))
-		share_address(w);
 }
 
 const uint8_t *node_addr(const struct node *node, uint32_t hash)
