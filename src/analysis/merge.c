@@ -17,23 +17,42 @@
 #define MERGE_NS     20000000ULL /* offload holds a packet for a few ms at most; a retransmission comes later than that */
 #define MERGE_BLOCKS 9           /* blocks to look back: a merged packet has 512 KiB at most (BIG TCP) */
 #define TWIN_BLOCKS  2           /* blocks to look back for a twin: a packet as it is sent has 64 KiB at most */
+#define MERGE_SCAN   2048 /* entries looked at: a flow of tiny segments has more, and of those nothing is claimed */
 
 static uint32_t merge_head(uint32_t flow, uint32_t block)
 {
 	return (flow * 0x9e3779b1u ^ block * 0x85ebca6bu) >> 14;
 }
 
+/* Whether the group is in the index under this flow. */
+static bool is_indexed(const struct analysis *a, const struct group *group, uint32_t flow)
+{
+	const struct merge_entry *entry;
+
+	for (uint32_t e = group->merge; e; e = entry->beside) {
+		entry = pool_at(&a->merges, e);
+		if (entry->flow == flow)
+			return true;
+	}
+	return false;
+}
+
 static void merge_index(struct analysis *a, uint32_t number, uint32_t flow)
 {
-	uint32_t block = group_at(a, number)->seq >> 16, head = merge_head(flow, block), e;
+	struct group *group = group_at(a, number);
+	uint32_t block = group->seq >> 16, *head, e;
 
 	if (!a->merge_heads)
 		a->merge_heads = calloc(MERGE_HEADS, sizeof(*a->merge_heads));
 	e = a->merge_heads ? pool_take(&a->merges) : 0;
 	if (!e)
 		return;
-	*(struct merge_entry *)pool_at(&a->merges, e) = (struct merge_entry){a->merge_heads[head], number, flow, block};
-	a->merge_heads[head] = e;
+	head = &a->merge_heads[merge_head(flow, block)];
+	*(struct merge_entry *)pool_at(&a->merges, e) =
+	    (struct merge_entry){.next = *head, .beside = group->merge, .group = number, .flow = flow, .block = block};
+	if (*head)
+		((struct merge_entry *)pool_at(&a->merges, *head))->prev = e;
+	*head = group->merge = e;
 }
 
 /* Two ranges of sequence numbers, which wrap, have bytes in common. */
@@ -49,36 +68,23 @@ static bool overlap(uint32_t seq, uint32_t n, uint32_t from, uint32_t span)
 static void merge_doubt(struct analysis *a, uint32_t self, const struct stored *rec)
 {
 	uint32_t block = (rec->tcp_seq >> 16) - (TWIN_BLOCKS - 1), last = (rec->tcp_seq + rec->payload) >> 16;
+	unsigned int scanned = 0;
 
 	for (uint32_t n = (last - block) & 0xffff; a->merge_heads; block++, n--) {
 		uint32_t b = block & 0xffff, next;
 
-		for (uint32_t e = a->merge_heads[merge_head(rec->flow, b)]; e; e = next) {
+		for (uint32_t e = a->merge_heads[merge_head(rec->flow, b)]; e && scanned++ < MERGE_SCAN; e = next) {
 			const struct merge_entry *entry = pool_at(&a->merges, e);
 			const struct group *group = group_at(a, entry->group);
 
 			next = entry->next;
-			if (group->fragile && entry->flow == rec->flow && entry->block == b && entry->group != self &&
+			if (entry->flow == rec->flow && entry->block == b && entry->group != self && group->fragile &&
 			    overlap(rec->tcp_seq, rec->payload, group->seq, group->span))
 				group_touch(a, entry->group);
 		}
 		if (!n)
 			break;
 	}
-}
-
-/* Whether a record before `rec` in its group has the same flow; then the group is indexed under it. */
-static bool flow_known(const struct analysis *a, const struct group *group, const struct stored *rec)
-{
-	for (uint32_t r = group->recs; r; r = stored_at(a, r)->next) {
-		const struct stored *other = stored_at(a, r);
-
-		if (other == rec)
-			return false;
-		if (other->flow == rec->flow && other->payload)
-			return true;
-	}
-	return false;
 }
 
 void merge_note(struct analysis *a, uint32_t number, const struct stored *rec)
@@ -98,40 +104,23 @@ void merge_note(struct analysis *a, uint32_t number, const struct stored *rec)
 	group->big |= rec->segments > 1 || rec->payload != group->span;
 	if (rec->payload > group->span)
 		group->span = rec->payload;
-	if (!flow_known(a, group, rec))
+	if (!is_indexed(a, group, rec->flow))
 		merge_index(a, number, rec->flow);
-}
-
-static void merge_unindex(struct analysis *a, uint32_t number, uint32_t flow)
-{
-	uint32_t *link = &a->merge_heads[merge_head(flow, group_at(a, number)->seq >> 16)];
-
-	while (*link) {
-		struct merge_entry *entry = pool_at(&a->merges, *link);
-		uint32_t e = *link;
-
-		if (entry->group == number && entry->flow == flow) {
-			*link = entry->next;
-			pool_give(&a->merges, e);
-			return;
-		}
-		link = &entry->next;
-	}
 }
 
 void merge_forget(struct analysis *a, uint32_t number)
 {
-	struct group *group = group_at(a, number);
-	uint32_t last = 0;
+	for (uint32_t e = group_at(a, number)->merge, beside; e; e = beside) {
+		struct merge_entry *entry = pool_at(&a->merges, e);
 
-	if (!group->has_span || !a->merge_heads)
-		return;
-	for (uint32_t r = group->recs; r; r = stored_at(a, r)->next) {
-		const struct stored *rec = stored_at(a, r);
-
-		if (rec->payload && rec->flow != last && !flow_known(a, group, rec))
-			merge_unindex(a, number, rec->flow);
-		last = rec->flow;
+		beside = entry->beside;
+		if (entry->prev)
+			((struct merge_entry *)pool_at(&a->merges, entry->prev))->next = entry->next;
+		else
+			a->merge_heads[merge_head(entry->flow, entry->block)] = entry->next;
+		if (entry->next)
+			((struct merge_entry *)pool_at(&a->merges, entry->next))->prev = entry->prev;
+		pool_give(&a->merges, e);
 	}
 }
 
@@ -233,6 +222,7 @@ static bool comes_twice(const struct analysis *a, const struct group *group, con
 static bool has_twin(const struct analysis *a, uint32_t self, uint32_t taker, const struct stored *rec)
 {
 	const struct group *group = group_at(a, self);
+	unsigned int scanned = 0;
 
 	if (comes_twice(a, group, rec))
 		return true;
@@ -244,6 +234,8 @@ static bool has_twin(const struct analysis *a, uint32_t self, uint32_t taker, co
 			const struct group *other;
 			const struct stored *first;
 
+			if (scanned++ >= MERGE_SCAN)
+				return true;
 			entry = pool_at(&a->merges, e);
 			other = group_at(a, entry->group);
 			first = stored_at(a, other->recs);
@@ -261,6 +253,7 @@ static enum merge merge_find_one(const struct analysis *a, uint32_t self, const 
 {
 	uint32_t block = rec->tcp_seq >> 16;
 	enum merge found = MERGE_NO;
+	unsigned int scanned = 0;
 
 	if (!rec->payload || !a->merge_heads)
 		return MERGE_NO;
@@ -271,6 +264,8 @@ static enum merge merge_find_one(const struct analysis *a, uint32_t self, const 
 		for (uint32_t e = a->merge_heads[merge_head(rec->flow, b)]; e; e = entry->next) {
 			enum merge with;
 
+			if (scanned++ >= MERGE_SCAN)
+				return MERGE_MAYBE;
 			entry = pool_at(&a->merges, e);
 			if (entry->flow != rec->flow || entry->block != b || entry->group == self)
 				continue;
@@ -303,12 +298,14 @@ enum merge merge_find(const struct analysis *a, uint32_t self, const struct stor
 static bool part_of_larger(const struct analysis *a, uint32_t self, const struct stored *rec)
 {
 	uint32_t block = rec->tcp_seq >> 16;
+	unsigned int scanned = 0;
 
 	for (uint32_t back = 0; back < MERGE_BLOCKS; back++) {
 		uint32_t b = (block - back) & 0xffff;
 		const struct merge_entry *entry;
 
-		for (uint32_t e = a->merge_heads[merge_head(rec->flow, b)]; e; e = entry->next) {
+		for (uint32_t e = a->merge_heads[merge_head(rec->flow, b)]; e && scanned++ < MERGE_SCAN;
+		     e = entry->next) {
 			const struct group *other;
 
 			entry = pool_at(&a->merges, e);

@@ -72,6 +72,7 @@ struct group {
 	uint32_t claims, n_claims; /* chained by claim.next */
 	uint32_t prev, next;       /* in its deadline list */
 	uint32_t seq, span;        /* TCP: first byte and most bytes seen at one point */
+	uint32_t merge;            /* its entries in the merge index */
 	uint8_t list;              /* enum list_id */
 	bool settled;
 	bool claimed;  /* some packet claims it, or did */
@@ -224,7 +225,9 @@ struct deadline_list {
 };
 
 struct merge_entry {
-	uint32_t next, group, flow, block;
+	uint32_t next, prev; /* in its chain */
+	uint32_t beside;     /* the same group under another flow */
+	uint32_t group, flow, block;
 };
 
 struct walk_scratch;  /* walk.c */
