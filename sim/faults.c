@@ -45,6 +45,7 @@ void knobs_draw(struct world *w, uint32_t nodes_max)
 	    .restart_server = random_percent(r, 10),
 	    .server_stalls = random_percent(r, 10),
 	    .many_faults = random_percent(r, 2),
+	    .tight = random_percent(r, 5),
 	    .faults = random_percent(r, 25) ? 0 : 1 + random_below(r, 4),
 	    .batch_items = sizes[random_below(r, 4)],
 	};

@@ -7,7 +7,8 @@
  * What the analysis may take for granted, and so the world keeps: between two hooks a packet is under way for less than
  * short_buffer (1 s), unless it waits in a queue that was seen dropping, and a kernel reports a drop within long_buffer
  * (4 s). Whatever else takes longer would be called lost by anybody. And a path of the underlay treats the DSCP in the
- * same way for as long as a trace runs: one that clears it now and then does what a lossy one does.
+ * same way for as long as a trace runs: one that clears it now and then does what a lossy one does. Nor does the
+ * underlay double a packet that has an equal: a doubled one beside a lost one looks like two that arrived.
  */
 #include "sim/world.h"
 
@@ -145,6 +146,12 @@ static uint64_t wire_time(struct world *w)
 	return random_between(&w->rnd, 20 * US, 200 * US);
 }
 
+/* Packets of this flow may have one id: nothing in them differs. */
+static bool has_equals(const struct flow *flow)
+{
+	return flow->no_ip_id && (flow->tuple.proto == 6 ? !flow->timestamps : flow->same_payload);
+}
+
 static void cross(struct world *w, void *what, uint64_t number)
 {
 	struct copy *copy = what;
@@ -161,7 +168,8 @@ static void cross(struct world *w, void *what, uint64_t number)
 	}
 	if (fault_at(w, node->index, next, copy, 1 << FAULT_BLEACH))
 		truth_blind(w, copy, BLIND_BLEACHED, node->index, next);
-	if (!copy->riders && fault_at(w, node->index, next, copy, 1 << FAULT_DUPLICATE))
+	if (!copy->riders && !has_equals(copy->packet->flow) &&
+	    fault_at(w, node->index, next, copy, 1 << FAULT_DUPLICATE))
 		events_add(&w->events, w->now + wire_time(w), arrive, clone(w, copy), 0);
 	copy->no_mark = false; /* the mark does not cross a wire */
 	if (copy->riders && random_percent(&w->rnd, 50))

@@ -306,7 +306,7 @@ static void restart(struct world *w, void *what, uint64_t number)
 {
 	story(w, "server: is killed and starts again");
 	analysis_free(w->server.a);
-	w->server.a = analysis_new(NULL);
+	w->server.a = analysis_new(&w->server.config);
 	w->server.backlog = w->server.backlog_last = NULL;
 	for (uint32_t i = 0; i < w->server.n_traces; i++) {
 		struct trace_run *trace = &w->server.traces[i];
@@ -329,7 +329,12 @@ static void restart(struct world *w, void *what, uint64_t number)
 
 void server_open(struct world *w)
 {
-	w->server.a = analysis_new(NULL);
+	if (w->knobs.tight) {
+		w->server.config.max_records = 20 + random_below(&w->rnd, 1000);
+		w->server.config.max_packets = 5 + random_below(&w->rnd, 200);
+		w->server.config.max_nodes = random_one_in(&w->rnd, 3) ? 1 + random_below(&w->rnd, w->n_nodes) : 0;
+	}
+	w->server.a = analysis_new(&w->server.config);
 	w->server.advance_at = NEVER;
 	for (uint32_t i = 0; i < w->server.n_traces; i++)
 		events_add(&w->events, w->server.traces[i].begin_at, begin, &w->server.traces[i], 0);

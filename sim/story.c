@@ -91,9 +91,10 @@ void story_topology(struct world *w)
 
 	if (!w->verbose)
 		return;
-	printf("seed %" PRIu64 ": %u nodes, batches of %u%s%s%s%s\n", w->seed, w->n_nodes, w->knobs.batch_items,
+	printf("seed %" PRIu64 ": %u nodes, batches of %u%s%s%s%s%s\n", w->seed, w->n_nodes, w->knobs.batch_items,
 	       w->knobs.own_losses ? ", own losses" : "", w->knobs.lossy_log ? ", lossy log" : "",
-	       w->knobs.slow_uplink ? ", slow uplink" : "", w->knobs.server_stalls ? ", server stalls" : "");
+	       w->knobs.slow_uplink ? ", slow uplink" : "", w->knobs.server_stalls ? ", server stalls" : "",
+	       w->knobs.tight ? ", little room" : "");
 	for (uint32_t i = 0; i < w->n_nodes && i < 64; i++)
 		tell_node(&w->nodes[i]);
 	for (uint32_t i = 0; i < w->n_flows; i++)

@@ -48,6 +48,7 @@ struct knobs {
 	bool restart_server; /* before the traces begin: the analysis meets agents that were up before it */
 	bool server_stalls;
 	bool many_faults; /* more causes than a result lists apart */
+	bool tight;       /* the analysis has room for little */
 	uint32_t faults;
 	uint32_t batch_items;
 };
@@ -321,6 +322,7 @@ struct trace_run {
 
 struct server {
 	struct analysis *a;
+	struct analysis_config config;
 	struct backlog *backlog, *backlog_last;
 	uint64_t stalled_until, advance_at;
 	uint32_t n_traces, n_over;
