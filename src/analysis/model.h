@@ -208,6 +208,7 @@ struct trace {
 	uint32_t n_claims, cap_claims;
 	uint32_t *claims;
 	uint64_t coloured[2], unsettled;
+	uint64_t missing; /* records of nodes that there was no room for */
 	uint64_t ended[VT_UNFINISHED + 1], ambiguous;
 	struct tally_cause causes[TALLY_CAUSES];
 	unsigned int n_causes;

@@ -405,12 +405,36 @@ static void name_incomplete(const struct analysis *a, const struct trace *trace,
 		name_failed(result, node, "lost records just before the trace began");
 }
 
+/* Marks the nodes for which unfinished packets left: if one of them is not there, that is why. */
+static void mark_targets(const struct analysis *a, const struct trace *trace, bool marks[])
+{
+	for (uint32_t i = 0; i < trace->n_claims; i++) {
+		const struct claim *claim = claim_at(a, trace->claims[i]);
+
+		if (claim->end && claim->end != VT_UNFINISHED)
+			continue;
+		for (uint32_t r = group_at(a, claim->group)->recs; r; r = stored_at(a, r)->next) {
+			const struct outer *outer = intern_get(&a->outers, stored_at(a, r)->outer);
+			const struct node *node = outer ? node_by_addr(a, outer->dst) : NULL;
+
+			if (node)
+				marks[node->index] = true;
+		}
+	}
+}
+
 /* Nodes that armed, and those that did not, with the reason. */
 static int fill_nodes(const struct analysis *a, const struct trace *trace, struct vt_result *result)
 {
+	bool *targets;
+
 	result->failed = calloc(a->n_nodes + 1, sizeof(*result->failed));
-	if (!result->failed)
+	targets = calloc(a->n_nodes + 1, sizeof(*targets));
+	if (!result->failed || !targets) {
+		free(targets);
 		return -ENOMEM;
+	}
+	mark_targets(a, trace, targets);
 	for (uint32_t i = 0; i < a->n_nodes; i++) {
 		const struct member *member = i < trace->n_members ? &trace->members[i] : NULL;
 		const struct node *node = a->nodes[i];
@@ -434,10 +458,13 @@ static int fill_nodes(const struct analysis *a, const struct trace *trace, struc
 		case MEMBER_NONE:
 			if (trace->start_at && !node->down)
 				name_failed(result, node, "did not arm before colouring began");
+			else if (targets[i])
+				name_failed(result, node, "is not connected, and packets of this trace went there");
 			break;
 		}
 		result->missing += member ? member_missing(a, trace, i) : node->missing;
 	}
+	free(targets);
 	return 0;
 }
 
@@ -463,6 +490,7 @@ static void add_unseen(const struct trace *trace, struct vt_result *result)
 {
 	uint64_t unseen = trace->coloured[0] + trace->coloured[1] - trace->n_claims;
 
+	result->missing += trace->missing;
 	for (uint32_t i = 0; i < trace->n_members; i++)
 		unseen += member_short(&trace->members[i], 0) + member_short(&trace->members[i], 1);
 	result->coloured = trace->n_claims + unseen;

@@ -194,6 +194,54 @@ static void test_end_waits_for_the_count(void **state)
 	fixture_done(&f);
 }
 
+/* More nodes than there is room for: what they send is missing, and shown. */
+static void test_nodes_without_room_are_shown(void **state)
+{
+	const struct analysis_config config = {.max_nodes = 2};
+	struct fixture f = fixture_with(&config); /* h3 found no room */
+	struct vt_result result = result_of(f.a, 1);
+
+	assert_int_equal(result.armed, 2);
+	assert_int_equal(result.missing, 1);
+	vt_result_done(&result);
+	deliver(f.h3, 2, 7);
+	send(f.a, f.h3, f.now);
+	result = result_of(f.a, 1);
+	assert_int_equal(result.missing, 2);
+	vt_result_done(&result);
+	fixture_done(&f);
+}
+
+/* A node that is not connected is named where packets went there, and only then. */
+static void test_absent_node_is_named_where_it_matters(void **state)
+{
+	for (int goes_there = 0; goes_there < 2; goes_there++) {
+		struct fixture f = fixture();
+		struct vt_task task = feed_task(2, 100);
+		struct vt_result result;
+
+		analysis_node_down(f.a, "h2", f.now);
+		analysis_begin(f.a, &task, f.now);
+		say(f.h1, VT_ITEM_ARMED)->task = 2;
+		say(f.h3, VT_ITEM_ARMED)->task = 2;
+		send(f.a, f.h1, f.now);
+		send(f.a, f.h3, f.now);
+		analysis_start(f.a, 2, f.now);
+		colour(f.h1, 7, 2);
+		if (goes_there)
+			leave(f.h1, 1, 7, f.h2);
+		else
+			deliver(f.h1, 1, 7);
+		send(f.a, f.h1, f.now);
+		pass(&f, 6 * S, f.h2);
+		result = result_of(f.a, 2);
+		assert_int_equal(result.unfinished, goes_there);
+		assert_int_equal(result.n_failed, goes_there);
+		vt_result_done(&result);
+		fixture_done(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +254,8 @@ int main(void)
 	    cmocka_unit_test(test_hole_of_a_former_boot),
 	    cmocka_unit_test(test_missing_batch_is_shown),
 	    cmocka_unit_test(test_end_waits_for_the_count),
+	    cmocka_unit_test(test_nodes_without_room_are_shown),
+	    cmocka_unit_test(test_absent_node_is_named_where_it_matters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
