@@ -11,6 +11,8 @@
  * one where another copy was not seen any more: its colour may have been wiped (6) or bleached.
  *  5. What is told apart by order alone never makes a cause `proven`; what cannot be told apart makes no cause. Equal
  * packets that were not coloured for the same tasks must have ended alike, else a task could get another one's loss.
+ * Nor is anything said of a packet that was recorded while the node that coloured it lost records: an equal one may have
+ * been coloured there, and what was recorded further on may be that one's.
  *  6. Where a packet vanished inside a VFD is known, that it is lost is not (its colour may have been erased, or
  * another program may have taken it): `inferred`, always.
  *
@@ -85,16 +87,26 @@ static bool needs_all(const struct phys *phys, const struct trail *trail)
 	return phys->ambiguous || trail->rides || trail->last->flags & VT_REC_LOCAL || is_translated(phys, trail);
 }
 
+/*
+ * While the node that coloured the packet lost records, an equal one may have been coloured there and not recorded;
+ * then what was recorded further on may be of either.
+ */
+static bool may_hide_equal(const struct analysis *a, const struct group *group, const struct phys *phys)
+{
+	return phys->colour && node_lost_between(a->nodes[phys->colour->node], group->first_at, group->last_at);
+}
+
 static enum wait diagnose(const struct analysis *a, const struct group *group, const struct trace *trace,
                           const struct phys *phys, const struct trail *trail, struct outcome *outcome)
 {
-	bool complete, closed = true, mixed = phys->mixed || trail->foreign;
+	bool complete, closed = true, mixed = phys->mixed || trail->foreign || group->torn;
 	enum wait wait;
 
 	*outcome = (struct outcome){.end = VT_UNFINISHED, .ambiguous = phys->ambiguous || mixed};
 	complete = !trail->loose && all_complete(a, trace, trail, group_window(a, group));
 	if (trail->leaf == LEAF_DELIVERED && !mixed) {
-		outcome->end = needs_all(phys, trail) && !complete ? VT_UNFINISHED : VT_DELIVERED;
+		outcome->end = (needs_all(phys, trail) && !complete) || may_hide_equal(a, group, phys) ? VT_UNFINISHED
+		                                                                                       : VT_DELIVERED;
 		return WAIT_NONE;
 	}
 	if (trail->leaf == LEAF_NONE || mixed || trail->gap || trail->silent || trail->beyond) {
@@ -103,7 +115,8 @@ static enum wait diagnose(const struct analysis *a, const struct group *group, c
 			return wait;
 	}
 	/* behind a queue that is full a packet may still wait */
-	if (mixed || !closed || trail->queued || ((phys->ambiguous || is_translated(phys, trail)) && !complete))
+	if (mixed || !closed || may_hide_equal(a, group, phys) || trail->queued ||
+	    ((phys->ambiguous || is_translated(phys, trail)) && !complete))
 		return WAIT_NONE;
 	switch (trail->leaf) {
 	case LEAF_DROP:

@@ -40,6 +40,15 @@ static int ids_grow(struct analysis *a)
 	return 0;
 }
 
+uint32_t group_find(const struct analysis *a, uint64_t id)
+{
+	for (uint32_t at = id_home(a, id); a->ids && a->ids[at].group; at = (at + 1) & a->id_mask) {
+		if (a->ids[at].id == id)
+			return a->ids[at].group;
+	}
+	return 0;
+}
+
 uint32_t group_get(struct analysis *a, uint64_t id)
 {
 	uint32_t at, number;
@@ -220,8 +229,7 @@ static void group_consider(struct analysis *a, uint32_t number)
 	switch (wait) {
 	case WAIT_NONE:
 		group->settled = true;
-		if (group->fragile)
-			list_enter(a, number, LIST_WATCH, a->now);
+		list_enter(a, number, LIST_WATCH, a->now);
 		break;
 	case WAIT_SHORT:
 		list_enter(a, number, LIST_SHORT, group->last_at + a->config.short_buffer_ns);
@@ -259,7 +267,7 @@ static void doubt_node(struct analysis *a, struct node *node)
 		struct group *group = group_at(a, number);
 
 		prev = group->prev;
-		if (!group_involves(a, group, node))
+		if ((!group->fragile && group->last_at < node->doubt_since) || !group_involves(a, group, node))
 			continue;
 		group_unsettle(a, group);
 		list_enter(a, number, LIST_SETTLE, a->now + a->config.settle_ns);

@@ -11,6 +11,9 @@
 /* The group of a packet_id, made if it is new; 0 without memory. */
 uint32_t group_get(struct analysis *a, uint64_t id);
 
+/* The group of a packet_id; 0 if there is none. */
+uint32_t group_find(const struct analysis *a, uint64_t id);
+
 /* A record of the group has come: takes the group's packets out of the tally if they had settled and waits anew. */
 void group_touch(struct analysis *a, uint32_t number);
 

@@ -203,6 +203,20 @@ static bool sane(const struct vt_record *rec)
 	return rec->hop >= 1 && rec->hop <= VT_HOP_MAX && rec->loc >= VT_LOC_IN && rec->loc <= VT_LOC_ERROR;
 }
 
+/* A record finds no room: of what is known of its packets nothing can be said any more. */
+static void tear(struct analysis *a, struct node *node, uint64_t id)
+{
+	uint32_t group = group_find(a, id);
+
+	if (!group) {
+		node_lost(a, node, 1);
+		return;
+	}
+	group_at(a, group)->torn = true;
+	group_touch(a, group);
+	node_no_room(a, node);
+}
+
 static void take_record(struct analysis *a, struct node *node, const struct vt_log *log)
 {
 	const struct vt_record *rec = &log->rec;
@@ -215,7 +229,7 @@ static void take_record(struct analysis *a, struct node *node, const struct vt_l
 	if (!group) {
 		if (number)
 			unstore(a, number);
-		node_lost(a, node, 1);
+		tear(a, node, rec->packet_id);
 		return;
 	}
 	group_append(a, group, number);
@@ -224,7 +238,7 @@ static void take_record(struct analysis *a, struct node *node, const struct vt_l
 	if (rec->loc == VT_LOC_ERROR && rec->flags & VT_REC_AFTER_OUT)
 		node_queue_dropped(node, rec->ifindex, a->now);
 	if (rec->flags & VT_REC_COLOURED && !take_coloured(a, node, group, number, rec))
-		node_lost(a, node, 1);
+		node_no_room(a, node); /* the record itself is kept, and is nobody's */
 	group_touch(a, group);
 }
 

@@ -75,6 +75,7 @@ struct group {
 	uint32_t merge;            /* its entries in the merge index */
 	uint8_t list;              /* enum list_id */
 	bool settled;
+	bool torn;     /* a record with its id found no room */
 	bool claimed;  /* some packet claims it, or did */
 	bool has_span; /* seq and span are valid: in the merge index */
 	bool big;      /* seen as several segments in one */
@@ -93,11 +94,12 @@ struct claim {
 	bool reverse, ambiguous, proven;
 };
 
-enum incident_kind { INCIDENT_LOST = 1, INCIDENT_HOLE, INCIDENT_BOOT, INCIDENT_DOWN };
+enum incident_kind { INCIDENT_LOST = 1, INCIDENT_FULL, INCIDENT_HOLE, INCIDENT_BOOT, INCIDENT_DOWN };
 
 struct incident {
 	enum incident_kind kind;
-	uint64_t to;   /* arrival time up to which records may be missing; UINT64_MAX while it lasts */
+	uint64_t from; /* arrival times between which records may be missing */
+	uint64_t to;   /* UINT64_MAX while it lasts */
 	uint64_t hole; /* HOLE: number of the batch that is missing */
 };
 

@@ -77,6 +77,8 @@ static struct incident *incident_new(struct node *node)
 	if (node->n_incidents == NODE_INCIDENTS) {
 		if (list[0].to > list[1].to)
 			list[1].to = list[0].to;
+		if (list[0].from < list[1].from)
+			list[1].from = list[0].from;
 		list[1].kind = INCIDENT_LOST;
 		memmove(list, list + 1, (NODE_INCIDENTS - 1) * sizeof(*list));
 		node->n_incidents--;
@@ -101,13 +103,14 @@ void node_take_answer(struct node *node, uint64_t asked, uint64_t now)
 static void incident_add(struct analysis *a, struct node *node, enum incident_kind kind, uint64_t to, uint64_t hole)
 {
 	struct incident *last = node->n_incidents ? &node->incidents[node->n_incidents - 1] : NULL;
+	uint64_t from = kind == INCIDENT_LOST && node->heard_at < node->last_at ? node->heard_at : node->last_at;
 
 	node_doubt(a, node);
-	if (kind == INCIDENT_LOST && last && last->kind == kind) {
+	if ((kind == INCIDENT_LOST || kind == INCIDENT_FULL) && last && last->kind == kind && from <= last->to) {
 		last->to = to; /* a ring that stays full is one incident */
 		return;
 	}
-	*incident_new(node) = (struct incident){.kind = kind, .to = to, .hole = hole};
+	*incident_new(node) = (struct incident){.kind = kind, .from = from, .to = to, .hole = hole};
 }
 
 /* Removes the incident of this kind (and hole); true if there was one. */
@@ -153,6 +156,12 @@ static bool is_former(const struct node *node, uint64_t boot)
 			return true;
 	}
 	return false;
+}
+
+void node_no_room(struct analysis *a, struct node *node)
+{
+	node_count_missing(a, node, 1);
+	incident_add(a, node, INCIDENT_FULL, a->now, 0);
 }
 
 static void node_new_boot(struct analysis *a, struct node *node, const struct vt_batch *batch)
@@ -332,6 +341,17 @@ bool node_complete(const struct node *node, uint64_t since)
 			return false;
 	}
 	return true;
+}
+
+bool node_lost_between(const struct node *node, uint64_t from, uint64_t to)
+{
+	for (unsigned int i = 0; i < node->n_incidents; i++) {
+		const struct incident *incident = &node->incidents[i];
+
+		if (incident->kind != INCIDENT_FULL && incident->from <= to && incident->to >= from)
+			return true;
+	}
+	return false;
 }
 
 struct member *member_get(struct trace *trace, const struct node *node)

@@ -79,7 +79,8 @@ static void test_settled_all_waits_for_coloured(void **state)
 		assert_true(analysis_advance(f.a, f.now + 1 * S) <= f.now + 4 * S || known_lost);
 		analysis_advance(f.a, f.now + 4 * S);
 		assert_true(progress_of(&f).settled_all);
-		assert_packets(&f, 0, 1, 0, 1);
+		/* with records lost at the same time, the drop could be that of an equal packet */
+		assert_packets(&f, 0, !known_lost, 0, 1 + (uint64_t)known_lost);
 		fixture_done(&f);
 	}
 }
