@@ -11,8 +11,8 @@
  * one where another copy was not seen any more: its colour may have been wiped (6) or bleached.
  *  5. What is told apart by order alone never makes a cause `proven`; what cannot be told apart makes no cause. Equal
  * packets that were not coloured for the same tasks must have ended alike, else a task could get another one's loss.
- * Nor is anything said of a packet that was recorded while the node that coloured it lost records: an equal one may have
- * been coloured there, and what was recorded further on may be that one's.
+ * Nor is anything said of a packet that was recorded while the node that coloured it lost records: an equal one may
+ * have been coloured there, and what was recorded further on may be that one's.
  *  6. Where a packet vanished inside a VFD is known, that it is lost is not (its colour may have been erased, or
  * another program may have taken it): `inferred`, always.
  *
