@@ -132,24 +132,30 @@ static bool within(uint32_t seq, uint32_t n, uint32_t from, uint32_t span)
 	return at > 0 && at < span && n <= span - at;
 }
 
-/* The other packet's record at the place of `like`; NULL if it was not seen there. */
-static const struct stored *seen_at(const struct analysis *a, const struct group *group, const struct stored *like)
+static uint64_t apart(const struct stored *x, const struct stored *y)
 {
-	for (uint32_t r = group->recs; r; r = stored_at(a, r)->next) {
-		const struct stored *rec = stored_at(a, r);
-
-		if (rec->loc == like->loc && rec->hop == like->hop && rec->node == like->node)
-			return rec;
-	}
-	return NULL;
+	return x->time_ns > y->time_ns ? x->time_ns - y->time_ns : y->time_ns - x->time_ns;
 }
 
 /* Same node, same clock: near enough to have met in one round of receive offload. */
 static bool near_in_time(const struct stored *x, const struct stored *y)
 {
-	uint64_t apart = x->time_ns > y->time_ns ? x->time_ns - y->time_ns : y->time_ns - x->time_ns;
+	return apart(x, y) <= MERGE_NS;
+}
 
-	return apart <= MERGE_NS;
+/* The other packet's record at the place of `like`, of equal ones the nearest; NULL if it was not seen there. */
+static const struct stored *seen_at(const struct analysis *a, const struct group *group, const struct stored *like)
+{
+	const struct stored *nearest = NULL;
+
+	for (uint32_t r = group->recs; r; r = stored_at(a, r)->next) {
+		const struct stored *rec = stored_at(a, r);
+
+		if (rec->loc == like->loc && rec->hop == like->hop && rec->node == like->node &&
+		    (!nearest || apart(rec, like) < apart(nearest, like)))
+			nearest = rec;
+	}
+	return nearest;
 }
 
 static bool is_behind(const struct stored *taker, const struct stored *rec)
@@ -157,6 +163,20 @@ static bool is_behind(const struct stored *taker, const struct stored *rec)
 	if (rec->loc == VT_LOC_IN)
 		return taker->loc != VT_LOC_IN && taker->hop == rec->hop && taker->node == rec->node;
 	return taker->loc == VT_LOC_IN && taker->hop == rec->hop + 1 && taker->outer == rec->outer;
+}
+
+/* More came out behind the place of `rec` than was seen there: one of them was itself merged until then. */
+static bool appears_behind(const struct analysis *a, const struct group *other, const struct stored *rec)
+{
+	uint32_t before = 0, behind = 0;
+
+	for (uint32_t r = other->recs; r; r = stored_at(a, r)->next) {
+		const struct stored *seen = stored_at(a, r);
+
+		before += seen->loc == rec->loc && seen->hop == rec->hop && seen->node == rec->node;
+		behind += is_behind(seen, rec);
+	}
+	return behind > before;
 }
 
 /*
@@ -170,8 +190,11 @@ static enum merge merge_taker(const struct analysis *a, const struct group *othe
 	const struct stored *before = seen_at(a, other, rec);
 	enum merge found = MERGE_NO;
 
-	if (before && !near_in_time(before, rec))
-		return MERGE_NO;
+	if (before && !near_in_time(before, rec)) {
+		if (!appears_behind(a, other, rec))
+			return MERGE_NO;
+		before = NULL;
+	}
 	for (uint32_t r = other->recs; r; r = stored_at(a, r)->next) {
 		const struct stored *taker = stored_at(a, r);
 

@@ -392,7 +392,12 @@ static bool follow_merge(struct walker *w, int station, const struct stored *las
 	    owner_sort(w->a, group_at(w->a, number), w->depth + 1, &owned) < 0)
 		return false;
 	p = phys_with(&owned, taker);
-	if (p == UINT32_MAX || owned.phys[p].mixed || walk(w->a, number, &owned, p, w->depth + 1, &other) < 0)
+	if (p == UINT32_MAX || owned.phys[p].mixed || owned.phys[p].ambiguous) {
+		/* one of several equal packets: which end is its own is not certain enough for others */
+		w->trail->merge_possible = true;
+		return false;
+	}
+	if (walk(w->a, number, &owned, p, w->depth + 1, &other) < 0)
 		return false;
 	follow(w, station, last, &other, taker);
 	w->trail->rides = true;
