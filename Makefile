@@ -3,10 +3,11 @@
 BUILD ?= build
 ASAN ?= build-asan
 FUZZ_SECONDS ?= 60
+SEEDS ?= 2000
 DESTDIR ?=
 SOURCES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all debug demo test smoke fuzz bench lint format causes-doc faults-doc install clean prepare
+.PHONY: all debug demo test smoke sim fuzz bench lint format causes-doc faults-doc install clean prepare
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -41,6 +42,11 @@ test: prepare
 smoke: prepare
 	@$(MAKE) --no-print-directory all
 	@tests/run smoke
+
+# Needs neither root nor packages beyond those to build: make sim SEEDS=10000 is a night's size.
+sim: prepare
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/sim/vtrace-sim --runs $(SEEDS)
 
 fuzz: prepare
 	@tests/fuzz/run $(FUZZ_SECONDS)

@@ -4,10 +4,14 @@
  * at the last hop, of some nothing comes there), in batches of three nodes as agents send them. Prints nanoseconds per
  * record and per trajectory, and bytes of memory per record. Targets: 2 us a record, 10 us a 3-hop trajectory.
  *
- * Usage: bench_analysis [PACKETS [TASKS]]   (100000 packets over 1 task)
+ * Usage: bench_analysis [PACKETS [TASKS [udp|tcp|limits]]]   (100000 packets over 1 task, udp)
+ *
+ * tcp: full segments of 16 flows, so that the merge index is in use. limits: the analysis' default limits instead of
+ * ones made to fit; what is past them has to be counted as missing, and nothing false may be said of it.
  */
 #include <inttypes.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +24,15 @@
 #define BATCH      256 /* packets in one round of batches: about what an agent sends at 10 kpps and 25 ms */
 #define BATCH_TIME (25 * MS)
 
+#define FLOWS   16
+#define SEGMENT 1448
+
 enum { H1, GW, H2, NODES };
 
 struct sender {
 	struct vt_batch batch;
 	uint64_t seq;
+	bool tcp;
 };
 
 static uint64_t clock_ns(clockid_t id)
@@ -72,7 +80,12 @@ static struct vt_item *record(struct sender *sender, enum vt_loc loc, unsigned i
 	rec->flow.family = 4;
 	mapped(rec->flow.src, 10);
 	mapped(rec->flow.dst, 11);
-	rec->flow.sport = (uint16_t)(hop > 2 || (hop == 2 && loc != VT_LOC_IN) ? 50000 : 4000 + id % 16);
+	rec->flow.sport = (uint16_t)((hop > 2 || (hop == 2 && loc != VT_LOC_IN) ? 50000 : 4000) + id % FLOWS);
+	if (sender->tcp) {
+		rec->flow.proto = 6;
+		rec->payload = SEGMENT;
+		rec->tcp_seq = (uint32_t)(id / FLOWS * SEGMENT);
+	}
 	snprintf(item->log.device, sizeof(item->log.device), "%s", device);
 	if (peer != NODES) {
 		rec->flags = VT_REC_ENCAP;
@@ -165,59 +178,88 @@ static uint64_t totals(const struct analysis *a, uint32_t tasks, struct vt_resul
 		sum->dropped += result.dropped;
 		sum->lost += result.lost;
 		sum->unfinished += result.unfinished;
+		sum->missing += result.missing;
 		vt_result_done(&result);
 	}
 	return unsettled;
 }
 
-int main(int argc, char **argv)
+/* Everything fits: every packet's end is known. Past the limits: nothing is said too often, and what is missing shows.
+ */
+static bool is_right(const struct vt_result *sum, uint64_t packets, uint64_t unsettled, bool limits)
 {
-	uint64_t packets = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000;
-	uint32_t tasks = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1;
-	struct analysis_config config = {.max_packets = (uint32_t)packets + 1,
-	                                 .max_records = (uint32_t)packets * 6 + 1};
-	struct sender senders[NODES] = {0};
-	uint64_t now = 60000 * MS, spent = 0, records = 0, heap, start;
-	struct analysis *a;
-	struct vt_result sum;
-	struct rusage usage;
+	uint64_t lost = packets / 50, arrived = packets - lost;
+	uint64_t dropped = packets / 3 - packets / 150;
 
-	if (packets < 1 || packets > 100000000 || tasks < 1 || tasks > 1000) {
-		fprintf(stderr, "usage: %s [PACKETS [TASKS]], up to 100000000 and 1000\n", argv[0]);
-		return 2;
-	}
-	a = analysis_new(&config);
-	begin(a, senders, tasks, now);
-	heap = mallinfo2().uordblks + mallinfo2().hblkhd;
+	if (unsettled || sum->coloured != packets ||
+	    sum->coloured != sum->delivered + sum->dropped + sum->lost + sum->unfinished)
+		return false;
+	if (limits)
+		return sum->delivered <= arrived - dropped && sum->dropped <= dropped && sum->lost <= lost &&
+		       (!sum->unfinished || sum->missing);
+	return sum->lost == lost && sum->dropped == dropped && !sum->unfinished;
+}
+
+static uint64_t feed(struct analysis *a, struct sender *senders, uint64_t packets, uint32_t tasks, uint64_t *spent)
+{
+	uint64_t now = 60000 * MS, records = 0, start;
+
 	for (uint64_t id = 1; id <= packets;) {
 		for (unsigned int i = 0; i < BATCH && id <= packets; i++, id++)
 			packet(senders, id, (uint32_t)(id % tasks) + 1);
 		now += BATCH_TIME;
 		start = clock_ns(CLOCK_PROCESS_CPUTIME_ID); /* making the records is not what is measured */
 		records += send_all(a, senders, now);
-		spent += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
+		*spent += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
 	}
 	for (int tail = 0; tail < 400; tail++) { /* 10 s: waits, proofs, ends */
 		now += BATCH_TIME;
 		start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 		send_all(a, senders, now);
-		spent += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
+		*spent += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
 	}
+	return records;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t packets = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000, spent = 0, records, heap, start, unsettled;
+	uint32_t tasks = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1;
+	const char *mode = argc > 3 ? argv[3] : "udp";
+	bool tcp = !strcmp(mode, "tcp"), limits = !strcmp(mode, "limits");
+	struct analysis_config config = {.max_packets = (uint32_t)packets + 1,
+	                                 .max_records = (uint32_t)packets * 6 + 1};
+	struct sender senders[NODES] = {{.tcp = tcp}, {.tcp = tcp}, {.tcp = tcp}};
+	struct analysis *a;
+	struct vt_result sum;
+	struct rusage usage;
+
+	if (packets < 1 || packets > 100000000 || tasks < 1 || tasks > 1000 ||
+	    (!tcp && !limits && strcmp(mode, "udp"))) {
+		fprintf(stderr, "usage: %s [PACKETS [TASKS [udp|tcp|limits]]], up to 100000000 and 1000\n", argv[0]);
+		return 2;
+	}
+	a = analysis_new(limits ? NULL : &config);
+	begin(a, senders, tasks, 60000 * MS);
+	heap = mallinfo2().uordblks + mallinfo2().hblkhd;
+	records = feed(a, senders, packets, tasks, &spent);
 	heap = mallinfo2().uordblks + mallinfo2().hblkhd - heap;
 	start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	if (totals(a, tasks, &sum) || sum.coloured != packets || sum.lost != packets / 50 || sum.unfinished) {
+	unsettled = totals(a, tasks, &sum);
+	start = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
+	if (!is_right(&sum, packets, unsettled, limits)) {
 		fprintf(stderr,
-		        "bench_analysis: wrong result: coloured %" PRIu64 ", lost %" PRIu64 ", unfinished %" PRIu64
-		        "\n",
-		        sum.coloured, sum.lost, sum.unfinished);
+		        "bench_analysis: wrong result: coloured %" PRIu64 ", delivered %" PRIu64 ", dropped %" PRIu64
+		        ", lost %" PRIu64 ", unfinished %" PRIu64 ", missing %" PRIu64 "\n",
+		        sum.coloured, sum.delivered, sum.dropped, sum.lost, sum.unfinished, sum.missing);
 		return 1;
 	}
-	start = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
 	getrusage(RUSAGE_SELF, &usage);
 	printf("analysis: %" PRIu64 " packets, %" PRIu64 " records, %u tasks: %.0f ns a record, %.0f ns a trajectory, "
-	       "%.0f bytes a record, results in %.1f ms, peak %ld MiB\n",
+	       "%.0f bytes a record, results in %.1f ms, peak %ld MiB, %" PRIu64 " unfinished, %.1f s\n",
 	       packets, records, tasks, (double)spent / (double)records, (double)spent / (double)packets,
-	       (double)heap / (double)records, (double)start / MS, usage.ru_maxrss / 1024);
+	       (double)heap / (double)records, (double)start / MS, usage.ru_maxrss / 1024, sum.unfinished,
+	       (double)spent / 1e9);
 	for (int n = 0; n < NODES; n++)
 		free(senders[n].batch.items);
 	analysis_free(a);

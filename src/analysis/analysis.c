@@ -18,6 +18,19 @@
 /* Different words about drops in memory: the counters in some evidence texts make nearly each one different. */
 #define DETAILS_MAX 65536
 
+/* Limits of what is interned, as multiples: together with the pools they bound the memory (docs/benchmarks.md). */
+#define PACKET_FLOWS 4  /* before and after translation, and as much for what no packet claims */
+#define NODE_OUTERS  64 /* pairs of tunnel ends: a node sends to as many others */
+#define NODE_DEVICES 64 /* names; most nodes have the same ones */
+
+/* Small analyses, as in tests, are not held to so little that one packet fills them. */
+static uint32_t intern_limit(uint32_t of, uint32_t times)
+{
+	uint64_t limit = (uint64_t)of * times + 256;
+
+	return limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
+}
+
 static void set_defaults(struct analysis_config *config)
 {
 	config->settle_ns = config->settle_ns ? config->settle_ns : 30 * MS;
@@ -43,9 +56,9 @@ struct analysis *analysis_new(const struct analysis_config *config)
 	pool_init(&a->groups, sizeof(struct group), a->config.max_records);
 	pool_init(&a->claims, sizeof(struct claim), a->config.max_packets);
 	pool_init(&a->merges, sizeof(struct merge_entry), a->config.max_records);
-	intern_init(&a->flows, a->config.max_records);
-	intern_init(&a->outers, a->config.max_records);
-	intern_init(&a->devices, a->config.max_records);
+	intern_init(&a->flows, intern_limit(a->config.max_packets, PACKET_FLOWS));
+	intern_init(&a->outers, intern_limit(a->config.max_nodes, NODE_OUTERS));
+	intern_init(&a->devices, intern_limit(a->config.max_nodes, NODE_DEVICES));
 	intern_init(&a->details, DETAILS_MAX);
 	a->random = 0x9e3779b97f4a7c15ULL;
 	return a;
@@ -159,9 +172,12 @@ void analysis_give_up(struct analysis *a, uint32_t task, uint64_t now)
 	for (uint32_t i = 0; trace && i < trace->n_members; i++) {
 		struct member *member = &trace->members[i];
 
-		if ((member->state == MEMBER_ARMED || member->state == MEMBER_LATE) && !member->stopped)
-			member->gone = true;
+		if ((member->state != MEMBER_ARMED && member->state != MEMBER_LATE) || member->stopped)
+			continue;
+		member->gone = true;
+		node_doubt(a, a->nodes[i]);
 	}
+	groups_doubt(a);
 }
 
 void analysis_end(struct analysis *a, uint32_t task)
@@ -172,15 +188,30 @@ void analysis_end(struct analysis *a, uint32_t task)
 		trace_free(a, trace);
 }
 
+/*
+ * Past max_nodes: the node's records are lost, and nobody is blamed for want of them. That it is armed counts too: from
+ * then on it has records to lose.
+ */
+static void take_stranger(struct analysis *a, const struct vt_batch *batch)
+{
+	uint64_t records = 0;
+
+	for (uint32_t i = 0; i < batch->n_items; i++)
+		records += batch->items[i].type == VT_ITEM_RECORD || batch->items[i].type == VT_ITEM_ARMED;
+	a->stats.batches++;
+	a->stats.missing += records;
+	for (struct trace *trace = a->traces; trace; trace = trace->hh.next)
+		trace->missing += records;
+}
+
 int analysis_batch(struct analysis *a, const struct vt_batch *batch, uint64_t now)
 {
 	struct node *node;
 
 	set_now(a, now);
 	node = node_get(a, batch->node);
-	if (!node) { /* past max_nodes: its records are lost, and nobody is blamed for want of them */
-		a->stats.batches++;
-		a->stats.missing += batch->n_items;
+	if (!node) {
+		take_stranger(a, batch);
 		return 1;
 	}
 	if (!node_take_batch(a, node, batch)) {
@@ -190,6 +221,7 @@ int analysis_batch(struct analysis *a, const struct vt_batch *batch, uint64_t no
 	a->stats.batches++;
 	for (uint32_t i = 0; i < batch->n_items; i++)
 		intake_item(a, node, &batch->items[i]);
+	groups_doubt(a);
 	return 1;
 }
 
@@ -200,6 +232,7 @@ void analysis_node_down(struct analysis *a, const char *name, uint64_t now)
 	set_now(a, now);
 	if (node)
 		node_down(a, node);
+	groups_doubt(a);
 }
 
 uint64_t analysis_advance(struct analysis *a, uint64_t now)

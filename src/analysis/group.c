@@ -6,6 +6,7 @@
 
 #include "analysis/diagnose.h"
 #include "analysis/merge.h"
+#include "analysis/node.h"
 #include "analysis/owner.h"
 #include "analysis/tally.h"
 
@@ -36,6 +37,15 @@ static int ids_grow(struct analysis *a)
 		slots[at] = before[i];
 	}
 	free(before);
+	return 0;
+}
+
+uint32_t group_find(const struct analysis *a, uint64_t id)
+{
+	for (uint32_t at = id_home(a, id); a->ids && a->ids[at].group; at = (at + 1) & a->id_mask) {
+		if (a->ids[at].id == id)
+			return a->ids[at].group;
+	}
 	return 0;
 }
 
@@ -118,7 +128,16 @@ static void group_unsettle(struct analysis *a, struct group *group)
 		return;
 	for (uint32_t c = group->claims; c; c = claim_at(a, c)->next)
 		tally_remove(a, claim_at(a, c));
-	group->settled = false;
+	group->settled = group->fragile = group->rides = false;
+}
+
+/*
+ * A group that no packet claims waits for its COLOURED record, and may be what others were merged into: it stays for as
+ * long as the longest decision about one of them can take.
+ */
+static void group_orphan(struct analysis *a, uint32_t number)
+{
+	list_enter(a, number, LIST_ORPHAN, a->now + 2 * a->config.long_buffer_ns + a->config.short_buffer_ns);
 }
 
 void group_touch(struct analysis *a, uint32_t number)
@@ -130,7 +149,7 @@ void group_touch(struct analysis *a, uint32_t number)
 	if (group->claims)
 		list_enter(a, number, LIST_SETTLE, a->now + a->config.settle_ns);
 	else
-		list_enter(a, number, LIST_ORPHAN, a->now + a->config.long_buffer_ns);
+		group_orphan(a, number);
 }
 
 void group_free(struct analysis *a, uint32_t number)
@@ -170,6 +189,7 @@ uint32_t group_claim(struct analysis *a, uint32_t number, uint32_t rec, struct t
 	claim->cause = -1;
 	claim->next = group->claims;
 	group->claims = c;
+	group->claimed = true;
 	group->n_claims++;
 	stored_at(a, rec)->claim = c;
 	return c;
@@ -186,14 +206,16 @@ void group_unclaim(struct analysis *a, uint32_t number)
 	*link = claim->next;
 	group->n_claims--;
 	stored_at(a, claim->rec)->claim = 0;
-	if (!group->claims)
+	if (!group->claims && group->has_span && a->traces)
+		group_orphan(a, claim->group); /* another task's packets may have been merged into it */
+	else if (!group->claims)
 		group_free(a, claim->group);
 	pool_give(&a->claims, number);
 }
 
 static void group_orphaned(struct analysis *a, uint32_t number)
 {
-	if (!merge_is_part(a, number))
+	if (!group_at(a, number)->claimed && !merge_is_part(a, number))
 		a->stats.orphans += group_at(a, number)->n_recs;
 	group_free(a, number);
 }
@@ -207,6 +229,7 @@ static void group_consider(struct analysis *a, uint32_t number)
 	switch (wait) {
 	case WAIT_NONE:
 		group->settled = true;
+		list_enter(a, number, LIST_WATCH, a->now);
 		break;
 	case WAIT_SHORT:
 		list_enter(a, number, LIST_SHORT, group->last_at + a->config.short_buffer_ns);
@@ -220,11 +243,52 @@ static void group_consider(struct analysis *a, uint32_t number)
 	}
 }
 
+/* Whether records of this node could change what is said of the group. */
+static bool group_involves(const struct analysis *a, const struct group *group, const struct node *node)
+{
+	if (group->rides) /* on records of another group */
+		return true;
+	for (uint32_t r = group->recs; r; r = stored_at(a, r)->next) {
+		const struct stored *rec = stored_at(a, r);
+		const struct outer *outer = rec->loc == VT_LOC_OUT ? intern_get(&a->outers, rec->outer) : NULL;
+
+		if (rec->node == node->index || (outer && node_by_addr(a, outer->dst) == node))
+			return true;
+	}
+	return false;
+}
+
+/* A node lost records: what rested on their absence, and settled since, is thought over. */
+static void doubt_node(struct analysis *a, struct node *node)
+{
+	uint32_t number = a->lists[LIST_WATCH].tail, prev;
+
+	for (; number && group_at(a, number)->due + a->config.long_buffer_ns >= node->doubt_since; number = prev) {
+		struct group *group = group_at(a, number);
+
+		prev = group->prev;
+		if ((!group->fragile && group->last_at < node->doubt_since) || !group_involves(a, group, node))
+			continue;
+		group_unsettle(a, group);
+		list_enter(a, number, LIST_SETTLE, a->now + a->config.settle_ns);
+	}
+	node->doubted = false;
+}
+
+void groups_doubt(struct analysis *a)
+{
+	for (uint32_t i = 0; a->doubt && i < a->n_nodes; i++) {
+		if (a->nodes[i]->doubted)
+			doubt_node(a, a->nodes[i]);
+	}
+	a->doubt = false;
+}
+
 uint64_t groups_advance(struct analysis *a)
 {
 	uint64_t next = UINT64_MAX;
 
-	for (int id = LIST_SETTLE; id < LIST_COUNT; id++) {
+	for (int id = LIST_SETTLE; id < LIST_WATCH; id++) {
 		struct deadline_list *list = &a->lists[id];
 
 		while (list->head && group_at(a, list->head)->due <= a->now) {
@@ -237,7 +301,7 @@ uint64_t groups_advance(struct analysis *a)
 				group_consider(a, number);
 		}
 	}
-	for (int id = LIST_SETTLE; id < LIST_COUNT; id++) {
+	for (int id = LIST_SETTLE; id < LIST_WATCH; id++) {
 		if (a->lists[id].head && group_at(a, a->lists[id].head)->due < next)
 			next = group_at(a, a->lists[id].head)->due;
 	}

@@ -11,6 +11,9 @@
 /* The group of a packet_id, made if it is new; 0 without memory. */
 uint32_t group_get(struct analysis *a, uint64_t id);
 
+/* The group of a packet_id; 0 if there is none. */
+uint32_t group_find(const struct analysis *a, uint64_t id);
+
 /* A record of the group has come: takes the group's packets out of the tally if they had settled and waits anew. */
 void group_touch(struct analysis *a, uint32_t number);
 
@@ -22,6 +25,12 @@ uint32_t group_claim(struct analysis *a, uint32_t number, uint32_t rec, struct t
 
 /* Takes a claim out of its group and frees it; the group goes with its last claim. */
 void group_unclaim(struct analysis *a, uint32_t claim);
+
+/*
+ * Takes back what rested on the records of nodes that are doubted (node_doubt()). Whatever may doubt one calls this at
+ * its end, so that nobody takes a result in between.
+ */
+void groups_doubt(struct analysis *a);
 
 /* Decides what is due by a->now; returns the time of the next deadline, UINT64_MAX for none. */
 uint64_t groups_advance(struct analysis *a);

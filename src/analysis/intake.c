@@ -12,6 +12,8 @@
 #include "analysis/merge.h"
 #include "analysis/node.h"
 
+#define ARRIVALS_MAX 65536 /* flows on links, 8 MB: what all traces of a busy server show in their lives */
+
 /* Room for the words of one error, with three NULs. */
 #define DETAIL_MAX (sizeof(struct detail) + VT_REASON_MAX + VT_SITE_MAX + VT_EVIDENCE_MAX)
 
@@ -114,7 +116,23 @@ static void group_append(struct analysis *a, uint32_t number, uint32_t rec)
 	group->n_recs++;
 }
 
-/* Remembers that something coloured from this sender was seen entering the node. */
+/* Forgets what arrived before any trace that is left began. */
+static void arrivals_sweep(struct analysis *a)
+{
+	uint64_t oldest = a->now;
+	struct arrival *arrival, *next;
+
+	for (const struct trace *trace = a->traces; trace; trace = trace->hh.next)
+		oldest = trace->begin_at < oldest ? trace->begin_at : oldest;
+	HASH_ITER (hh, a->arrivals, arrival, next) {
+		if (arrival->last_at >= oldest)
+			continue;
+		HASH_DEL(a->arrivals, arrival);
+		free(arrival);
+	}
+}
+
+/* Remembers that something coloured of this flow was seen entering the node from this sender. */
 static void note_arrival(struct analysis *a, const struct node *node, const struct vt_record *rec)
 {
 	struct arrival_key key;
@@ -123,12 +141,17 @@ static void note_arrival(struct analysis *a, const struct node *node, const stru
 	if (rec->loc != VT_LOC_IN || !(rec->flags & VT_REC_ENCAP) || rec->flags & VT_REC_COLOURED)
 		return;
 	memset(&key, 0, sizeof(key));
+	key.flow = intern_hash(&rec->flow, sizeof(rec->flow));
 	memcpy(key.src, rec->outer_src, 16);
 	key.node = node->index;
 	HASH_FIND(hh, a->arrivals, &key, sizeof(key), arrival);
 	if (!arrival) {
-		/* every pair of tunnel ends at most; past that many the answer is merely less certain */
-		if (HASH_COUNT(a->arrivals) >= a->config.max_nodes * 16 || !(arrival = calloc(1, sizeof(*arrival))))
+		if (HASH_COUNT(a->arrivals) >= ARRIVALS_MAX && a->now >= a->arrivals_swept + a->config.long_buffer_ns) {
+			arrivals_sweep(a);
+			a->arrivals_swept = a->now;
+		}
+		/* past the limit the answer is merely less certain */
+		if (HASH_COUNT(a->arrivals) >= ARRIVALS_MAX || !(arrival = calloc(1, sizeof(*arrival))))
 			return;
 		arrival->key = key;
 		HASH_ADD(hh, a->arrivals, key, sizeof(key), arrival);
@@ -180,6 +203,20 @@ static bool sane(const struct vt_record *rec)
 	return rec->hop >= 1 && rec->hop <= VT_HOP_MAX && rec->loc >= VT_LOC_IN && rec->loc <= VT_LOC_ERROR;
 }
 
+/* A record finds no room: of what is known of its packets nothing can be said any more. */
+static void tear(struct analysis *a, struct node *node, uint64_t id)
+{
+	uint32_t group = group_find(a, id);
+
+	if (!group) {
+		node_lost(a, node, 1);
+		return;
+	}
+	group_at(a, group)->torn = true;
+	group_touch(a, group);
+	node_no_room(a, node);
+}
+
 static void take_record(struct analysis *a, struct node *node, const struct vt_log *log)
 {
 	const struct vt_record *rec = &log->rec;
@@ -192,7 +229,7 @@ static void take_record(struct analysis *a, struct node *node, const struct vt_l
 	if (!group) {
 		if (number)
 			unstore(a, number);
-		node_lost(a, node, 1);
+		tear(a, node, rec->packet_id);
 		return;
 	}
 	group_append(a, group, number);
@@ -201,7 +238,7 @@ static void take_record(struct analysis *a, struct node *node, const struct vt_l
 	if (rec->loc == VT_LOC_ERROR && rec->flags & VT_REC_AFTER_OUT)
 		node_queue_dropped(node, rec->ifindex, a->now);
 	if (rec->flags & VT_REC_COLOURED && !take_coloured(a, node, group, number, rec))
-		node_lost(a, node, 1);
+		node_no_room(a, node); /* the record itself is kept, and is nobody's */
 	group_touch(a, group);
 }
 
@@ -217,12 +254,17 @@ static void take_answer(struct analysis *a, struct node *node, const struct vt_i
 	if (item->type == VT_ITEM_ARMED) {
 		member->state = trace->start_at ? MEMBER_LATE : MEMBER_ARMED;
 		member->boot = node->boot;
+		if (!trace->start_at)
+			node_take_answer(node, trace->begin_at, a->now);
 	} else if (item->type == VT_ITEM_FAILED) {
 		member->state = MEMBER_FAILED;
 		free(member->error);
 		member->error = strndup(item->text, VT_EVIDENCE_MAX - 1);
 	} else {
 		member->stopped = true;
+		member->heard_before = node->heard;
+		if (trace->stop_at)
+			node_take_answer(node, trace->stop_at, a->now);
 		memcpy(member->final, item->coloured, sizeof(member->final));
 	}
 }

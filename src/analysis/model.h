@@ -10,8 +10,9 @@
  *
  * intake.c fills this, group.c keeps the deadlines, owner.c and walk.c put one packet's path together, merge.c joins
  * packets that offloads merged, diagnose.c says how it ended, tally.c counts, result.c reports. Numbers (uint32_t) are
- * pool numbers, 0 means none. Invariant: a group whose claims are settled is in no list; any new record puts it back
- * and takes its packets out of the tally.
+ * pool numbers, 0 means none. Invariant: a group whose claims are settled waits for nothing; any new record makes it
+ * wait again and takes its packets out of the tally. What rests on nothing more having been recorded (a loss, a proof)
+ * stays in LIST_WATCH, and is thought over again when one of its nodes turns out to have lost records.
  */
 #ifndef VT_ANALYSIS_MODEL_H
 #define VT_ANALYSIS_MODEL_H
@@ -26,6 +27,7 @@
 
 #define TRACES_MAX     1024 /* tasks at once: four times what a node takes, since nodes differ */
 #define NODE_QUEUES    8    /* devices of a node that drop at once; the one that did so longest ago gives way */
+#define NODE_BOOTS     4    /* remembered: what is under way from an agent's past lives comes within seconds */
 #define NODE_INCIDENTS 8    /* kept apart per node; more are joined, which only makes the analysis more careful */
 #define TALLY_CAUSES   32   /* causes of one task: more than a person reads; the rest is joined and counted */
 #define TALLY_PATHS \
@@ -60,20 +62,25 @@ struct detail {
 	char text[];
 };
 
-enum list_id { LIST_NONE, LIST_SETTLE, LIST_SHORT, LIST_LONG, LIST_RETRY, LIST_ORPHAN, LIST_COUNT };
+enum list_id { LIST_NONE, LIST_SETTLE, LIST_SHORT, LIST_LONG, LIST_RETRY, LIST_ORPHAN, LIST_WATCH, LIST_COUNT };
 
 struct group {
 	uint64_t id;
 	uint64_t first_at, last_at; /* arrival of its first and last record */
-	uint64_t due;
+	uint64_t due;               /* in LIST_WATCH: when it settled */
 	uint32_t recs, last_rec, n_recs;
 	uint32_t claims, n_claims; /* chained by claim.next */
 	uint32_t prev, next;       /* in its deadline list */
 	uint32_t seq, span;        /* TCP: first byte and most bytes seen at one point */
+	uint32_t merge;            /* its entries in the merge index */
 	uint8_t list;              /* enum list_id */
 	bool settled;
-	bool has_span; /* seq and span are valid */
-	bool big;      /* seen as several segments in one: in the merge index */
+	bool torn;     /* a record with its id found no room */
+	bool claimed;  /* some packet claims it, or did */
+	bool has_span; /* seq and span are valid: in the merge index */
+	bool big;      /* seen as several segments in one */
+	bool fragile;  /* settled by what was not recorded */
+	bool rides;    /* settled by the path of a packet that it was merged into */
 };
 
 struct claim {
@@ -87,11 +94,12 @@ struct claim {
 	bool reverse, ambiguous, proven;
 };
 
-enum incident_kind { INCIDENT_LOST = 1, INCIDENT_HOLE, INCIDENT_BOOT, INCIDENT_DOWN };
+enum incident_kind { INCIDENT_LOST = 1, INCIDENT_FULL, INCIDENT_HOLE, INCIDENT_BOOT, INCIDENT_DOWN };
 
 struct incident {
 	enum incident_kind kind;
-	uint64_t to;   /* arrival time up to which records may be missing; UINT64_MAX while it lasts */
+	uint64_t from; /* arrival times between which records may be missing */
+	uint64_t to;   /* UINT64_MAX while it lasts */
 	uint64_t hole; /* HOLE: number of the batch that is missing */
 };
 
@@ -108,9 +116,14 @@ struct node {
 	bool seen, down;
 	bool based; /* `lost` is a base to count from: false for an agent that was up before us */
 	uint64_t boot, next_number, last_seq;
-	uint64_t last_at;     /* arrival of its last batch */
-	uint64_t trust_at;    /* PROGRESS that arrives before is of a backlog and proves nothing */
-	uint64_t progress_at; /* arrival of the last PROGRESS that counts */
+	uint64_t former[NODE_BOOTS]; /* boots before this one: what comes of them now comes too late */
+	uint64_t last_at;            /* arrival of its last batch */
+	uint64_t trust_at;           /* PROGRESS that arrives before is of a backlog and proves nothing */
+	uint64_t progress_at;        /* arrival of the last PROGRESS that counts */
+	uint64_t heard, heard_at;    /* PROGRESS items in all, arrival of the last */
+	uint64_t lag;                /* how old what it says may be: time between a command and its answer */
+	bool doubted;                /* records of it turned out to be missing since doubt_since */
+	uint64_t doubt_since;
 	uint64_t lost;        /* cumulative count of the last PROGRESS of this boot */
 	uint64_t gap_pending; /* records missed by sequence number that a PROGRESS may still count again */
 	uint64_t missing;     /* records known to be lost, all boots */
@@ -129,10 +142,14 @@ struct node_addr {
 	UT_hash_handle hh;
 };
 
-/* "A coloured packet from src was seen entering node": tells a bleaching underlay from one that loses packets. */
+/*
+ * "A coloured packet of this flow from src was seen entering node": tells a bleaching underlay from one that loses
+ * packets. By flow, since the underlay balances by flow, and one of its paths may bleach while the others do not.
+ */
 struct arrival_key {
+	uint64_t flow; /* hash of it as seen there */
 	uint8_t src[16];
-	uint32_t node;
+	uint32_t node, pad;
 };
 struct arrival {
 	struct arrival_key key;
@@ -149,6 +166,7 @@ struct member {
 	uint64_t boot;
 	uint64_t final[2], seen[2]; /* coloured: by its own count (STOPPED), by records received */
 	uint64_t missing_before;    /* node.missing when the trace began */
+	uint64_t heard_before;      /* stopped: node.heard then; the next PROGRESS tells what it lost until the end */
 	char *error;                /* FAILED */
 };
 
@@ -156,6 +174,7 @@ struct tally_cause {
 	enum vt_cause code;
 	uint16_t node, next_node;
 	bool reverse, joined; /* joined: stands for further kinds too */
+	bool weak;            /* its packets are inferred: they are counted apart from those that are certain */
 	uint32_t device, detail, outer;
 	uint64_t packets, proven;
 };
@@ -191,6 +210,7 @@ struct trace {
 	uint32_t n_claims, cap_claims;
 	uint32_t *claims;
 	uint64_t coloured[2], unsettled;
+	uint64_t missing; /* records of nodes that there was no room for */
 	uint64_t ended[VT_UNFINISHED + 1], ambiguous;
 	struct tally_cause causes[TALLY_CAUSES];
 	unsigned int n_causes;
@@ -208,7 +228,9 @@ struct deadline_list {
 };
 
 struct merge_entry {
-	uint32_t next, group, flow, block;
+	uint32_t next, prev; /* in its chain */
+	uint32_t beside;     /* the same group under another flow */
+	uint32_t group, flow, block;
 };
 
 struct walk_scratch;  /* walk.c */
@@ -222,12 +244,14 @@ struct analysis {
 	struct id_slot *ids;
 	uint32_t id_mask, n_ids;
 	struct deadline_list lists[LIST_COUNT];
+	bool doubt;            /* some node is doubted */
 	uint32_t *merge_heads; /* merge.c */
 	struct node **nodes;
 	uint32_t n_nodes;
 	struct node *nodes_by_name;
 	struct node_addr *addrs;
 	struct arrival *arrivals;
+	uint64_t arrivals_swept;
 	struct trace *traces;
 	struct owner_scratch *owner[MERGE_DEPTH];
 	struct walk_scratch *walk[MERGE_DEPTH];

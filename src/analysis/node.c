@@ -77,6 +77,8 @@ static struct incident *incident_new(struct node *node)
 	if (node->n_incidents == NODE_INCIDENTS) {
 		if (list[0].to > list[1].to)
 			list[1].to = list[0].to;
+		if (list[0].from < list[1].from)
+			list[1].from = list[0].from;
 		list[1].kind = INCIDENT_LOST;
 		memmove(list, list + 1, (NODE_INCIDENTS - 1) * sizeof(*list));
 		node->n_incidents--;
@@ -84,15 +86,31 @@ static struct incident *incident_new(struct node *node)
 	return &list[node->n_incidents++];
 }
 
-static void incident_add(struct node *node, enum incident_kind kind, uint64_t to, uint64_t hole)
+void node_doubt(struct analysis *a, struct node *node)
+{
+	uint64_t since = node->heard_at < node->last_at ? node->heard_at : node->last_at;
+
+	if (!node->doubted || since < node->doubt_since)
+		node->doubt_since = since;
+	a->doubt = node->doubted = true;
+}
+
+void node_take_answer(struct node *node, uint64_t asked, uint64_t now)
+{
+	node->lag = now > asked ? now - asked : 0;
+}
+
+static void incident_add(struct analysis *a, struct node *node, enum incident_kind kind, uint64_t to, uint64_t hole)
 {
 	struct incident *last = node->n_incidents ? &node->incidents[node->n_incidents - 1] : NULL;
+	uint64_t from = kind == INCIDENT_LOST && node->heard_at < node->last_at ? node->heard_at : node->last_at;
 
-	if (kind == INCIDENT_LOST && last && last->kind == kind) {
+	node_doubt(a, node);
+	if ((kind == INCIDENT_LOST || kind == INCIDENT_FULL) && last && last->kind == kind && from <= last->to) {
 		last->to = to; /* a ring that stays full is one incident */
 		return;
 	}
-	*incident_new(node) = (struct incident){.kind = kind, .to = to, .hole = hole};
+	*incident_new(node) = (struct incident){.kind = kind, .from = from, .to = to, .hole = hole};
 }
 
 /* Removes the incident of this kind (and hole); true if there was one. */
@@ -128,13 +146,34 @@ static void node_count_missing(struct analysis *a, struct node *node, uint64_t c
 void node_lost(struct analysis *a, struct node *node, uint64_t count)
 {
 	node_count_missing(a, node, count);
-	incident_add(node, INCIDENT_LOST, a->now, 0);
+	incident_add(a, node, INCIDENT_LOST, a->now, 0);
+}
+
+static bool is_former(const struct node *node, uint64_t boot)
+{
+	for (int i = 0; i < NODE_BOOTS; i++) {
+		if (boot && node->former[i] == boot)
+			return true;
+	}
+	return false;
+}
+
+void node_no_room(struct analysis *a, struct node *node)
+{
+	node_count_missing(a, node, 1);
+	incident_add(a, node, INCIDENT_FULL, a->now, 0);
 }
 
 static void node_new_boot(struct analysis *a, struct node *node, const struct vt_batch *batch)
 {
 	if (node->seen)
-		incident_add(node, INCIDENT_BOOT, a->now, 0);
+		incident_add(a, node, INCIDENT_BOOT, a->now, 0);
+	for (unsigned int i = 0; i < node->n_incidents; i++) {
+		if (node->incidents[i].kind == INCIDENT_HOLE) /* of numbers that now mean other batches */
+			node->incidents[i].kind = INCIDENT_LOST;
+	}
+	memmove(node->former + 1, node->former, (NODE_BOOTS - 1) * sizeof(node->former[0]));
+	node->former[0] = node->boot;
 	node->boot = batch->boot;
 	node->next_number = 1;
 	node->last_seq = node->lost = node->gap_pending = 0;
@@ -149,17 +188,19 @@ static void node_skip(struct analysis *a, struct node *node, uint64_t number)
 	if (!node->seen && first == 1)
 		return; /* we were started after the agent: what came before is of no trace of ours */
 	if (holes > NODE_INCIDENTS / 2) {
-		incident_add(node, INCIDENT_LOST, a->now, 0);
+		incident_add(a, node, INCIDENT_LOST, a->now, 0);
 		return;
 	}
 	for (uint64_t hole = first; hole < number; hole++)
-		incident_add(node, INCIDENT_HOLE, a->now, hole);
+		incident_add(a, node, INCIDENT_HOLE, a->now, hole);
 }
 
 int node_take_batch(struct analysis *a, struct node *node, const struct vt_batch *batch)
 {
 	bool contiguous;
 
+	if (is_former(node, batch->boot))
+		return 0; /* a restart is known, and what was under way then counts as lost */
 	node->kind = batch->kind;
 	if (!node->seen || batch->boot != node->boot)
 		node_new_boot(a, node, batch);
@@ -176,7 +217,7 @@ int node_take_batch(struct analysis *a, struct node *node, const struct vt_batch
 		/* Only the connection broke: nothing is missing if the numbers go on. */
 		incident_remove(node, INCIDENT_DOWN, 0);
 		if (!contiguous)
-			incident_add(node, INCIDENT_LOST, a->now, 0);
+			incident_add(a, node, INCIDENT_LOST, a->now, 0);
 		node->down = false;
 	}
 	if (a->now - node->last_at > a->config.short_buffer_ns)
@@ -187,16 +228,28 @@ int node_take_batch(struct analysis *a, struct node *node, const struct vt_batch
 	return 1;
 }
 
+/* A record of a batch that came late: it had been counted as missing, perhaps before a trace began. */
+static void node_found(struct analysis *a, struct node *node)
+{
+	if (!node->missing || !a->stats.missing)
+		return;
+	node->missing--;
+	a->stats.missing--;
+	node->gap_pending -= node->gap_pending > 0;
+	for (struct trace *trace = a->traces; trace; trace = trace->hh.next) {
+		struct member *member = member_find(trace, node);
+
+		if (member && member->missing_before > node->missing)
+			member->missing_before = node->missing;
+	}
+}
+
 void node_take_seq(struct analysis *a, struct node *node, uint64_t seq)
 {
 	if (!seq)
 		return;
-	if (seq <= node->last_seq) { /* of a batch that came late: it had been counted as missing */
-		if (node->missing && a->stats.missing) {
-			node->missing--;
-			a->stats.missing--;
-			node->gap_pending -= node->gap_pending > 0;
-		}
+	if (seq <= node->last_seq) {
+		node_found(a, node);
 		return;
 	}
 	if (node->last_seq && seq > node->last_seq + 1) {
@@ -204,7 +257,7 @@ void node_take_seq(struct analysis *a, struct node *node, uint64_t seq)
 
 		node_count_missing(a, node, gap);
 		if (!incident_has(node, INCIDENT_HOLE)) /* else it is what the missing batch had, and may still come */
-			incident_add(node, INCIDENT_LOST, a->now, 0);
+			incident_add(a, node, INCIDENT_LOST, a->now, 0);
 		node->gap_pending += gap;
 	}
 	node->last_seq = seq;
@@ -223,6 +276,8 @@ void node_take_progress(struct analysis *a, struct node *node, uint64_t lost)
 		node->gap_pending -= known;
 		node->lost = lost;
 	}
+	node->heard++;
+	node->heard_at = a->now;
 	if (a->now >= node->trust_at)
 		node->progress_at = a->now;
 }
@@ -266,7 +321,7 @@ void node_down(struct analysis *a, struct node *node)
 	if (node->down)
 		return;
 	node->down = true;
-	incident_add(node, INCIDENT_DOWN, UINT64_MAX, 0);
+	incident_add(a, node, INCIDENT_DOWN, UINT64_MAX, 0);
 }
 
 struct node *node_by_addr(const struct analysis *a, const uint8_t addr[16])
@@ -286,6 +341,17 @@ bool node_complete(const struct node *node, uint64_t since)
 			return false;
 	}
 	return true;
+}
+
+bool node_lost_between(const struct node *node, uint64_t from, uint64_t to)
+{
+	for (unsigned int i = 0; i < node->n_incidents; i++) {
+		const struct incident *incident = &node->incidents[i];
+
+		if (incident->kind != INCIDENT_FULL && incident->from <= to && incident->to >= from)
+			return true;
+	}
+	return false;
 }
 
 struct member *member_get(struct trace *trace, const struct node *node)

@@ -24,8 +24,17 @@ void node_take_progress(struct analysis *a, struct node *node, uint64_t lost);
 void node_take_info(struct analysis *a, struct node *node, const struct vt_node_info *info);
 void node_down(struct analysis *a, struct node *node);
 
+/* It answered now what it was asked at `asked`. */
+void node_take_answer(struct node *node, uint64_t asked, uint64_t now);
+
+/* Records of the last while may be missing, or their node cannot be waited for: what was said of them is in doubt. */
+void node_doubt(struct analysis *a, struct node *node);
+
 /* `count` records of the node are lost; 0 where nobody knows how many. */
 void node_lost(struct analysis *a, struct node *node, uint64_t count);
+
+/* A record of the node found no room here; of which packets it is has been noted. */
+void node_no_room(struct analysis *a, struct node *node);
 
 /* A packet was dropped behind the egress hook of a device; and whether that happened since. */
 void node_queue_dropped(struct node *node, uint32_t ifindex, uint64_t now);
@@ -36,6 +45,9 @@ struct node *node_by_addr(const struct analysis *a, const uint8_t addr[16]);
 
 /* No incident that reaches past `since`; when it began does not matter, a late record may be in it too. */
 bool node_complete(const struct node *node, uint64_t since);
+
+/* Records of the node that were made while others, which came from `from` to `to`, were made may be missing. */
+bool node_lost_between(const struct node *node, uint64_t from, uint64_t to);
 
 /* The node's part in a trace, made if new; NULL without memory. member_find() gives NULL where there is none. */
 struct member *member_get(struct trace *trace, const struct node *node);

@@ -135,6 +135,7 @@ static int compare_claims(const void *x, const void *y, void *arg)
 	COMPARE(r->vni, s->vni);
 	COMPARE(r->time_ns, s->time_ns);
 	COMPARE(c->trace->task.id, d->trace->task.id);
+	COMPARE(c->reverse, d->reverse);
 	COMPARE(c->rec, d->rec);
 	return 0;
 }
@@ -150,8 +151,8 @@ static bool same_class(const struct stored *r, const struct stored *s)
 }
 
 /*
- * Claims of several tasks with the same node, flow and time are one packet. Twice the same task in such a run means two
- * packets in one tick of the clock.
+ * Claims of several tasks, or of both directions of one (its filter fits either way), with the same node, flow and time
+ * are one packet. Twice the same task and direction in such a run means two packets in one tick of the clock.
  */
 static void claims_to_phys(struct owner_scratch *s, const struct group *group)
 {
@@ -171,15 +172,55 @@ static void claims_to_phys(struct owner_scratch *s, const struct group *group)
 			base = s->n_phys;
 			nth = 0;
 		} else {
-			nth = last->trace == claim->trace ? nth + 1 : 0;
+			nth = last->trace == claim->trace && last->reverse == claim->reverse ? nth + 1 : 0;
 		}
 		claim->phys = base + nth;
 		if (claim->phys == s->n_phys)
 			s->phys[s->n_phys++] = (struct phys){.colour = rec};
+		s->phys[claim->phys].tasks +=
+		    ((uint64_t)claim->trace->task.id << 1 | claim->reverse) * 0x9e3779b97f4a7c15ULL;
 	}
-	for (uint32_t i = 1; i < s->n_phys; i++) {
-		if (same_class(s->phys[i].colour, s->phys[i - 1].colour))
-			s->phys[i].ambiguous = s->phys[i - 1].ambiguous = true;
+}
+
+/*
+ * Packets that no task of ours claims, because theirs is gone: their records are in the group, and must not be taken
+ * for those of others.
+ */
+static void add_unclaimed(struct owner_scratch *s)
+{
+	uint32_t claimed = s->n_phys;
+
+	for (uint32_t i = 0; i < s->n && s->recs[i]->hop == 1; i++) {
+		const struct stored *rec = s->recs[i];
+		uint32_t p = 0;
+
+		if (rec->loc != VT_LOC_IN || !(rec->flags & VT_REC_COLOURED) || rec->claim)
+			continue;
+		while (p < s->n_phys && !same_packet(s->phys[p].colour, rec))
+			p++;
+		if (p == s->n_phys)
+			s->phys[s->n_phys++] = (struct phys){.colour = rec};
+	}
+	for (uint32_t p = claimed; p < s->n_phys; p++) {
+		for (uint32_t q = 0; q < s->n_phys; q++) {
+			if (p != q && same_class(s->phys[p].colour, s->phys[q].colour))
+				s->phys[p].ambiguous = s->phys[q].ambiguous = s->phys[q].mixed = true;
+		}
+	}
+}
+
+/* Equal packets may change places without harm only where all of them count for the same tasks. */
+static void find_equals(struct owner_scratch *s)
+{
+	for (uint32_t first = 0, end; first < s->n_phys; first = end) {
+		bool uneven = false;
+
+		for (end = first + 1; end < s->n_phys && same_class(s->phys[end].colour, s->phys[first].colour); end++)
+			uneven |= s->phys[end].tasks != s->phys[first].tasks;
+		for (uint32_t i = first; i < end && end - first > 1; i++) {
+			s->phys[i].ambiguous = true;
+			s->phys[i].uneven = uneven;
+		}
 	}
 }
 
@@ -264,12 +305,18 @@ static void own_ins(struct owner_scratch *s, uint32_t before, uint32_t first, ui
 	}
 }
 
-/* Hop 1: a COLOURED record is its claim's packet; one of a task that is gone is nobody's. */
+/* Hop 1: a COLOURED record is its claim's packet; of a task that is gone, the packet that looks like it. */
 static void own_colours(struct owner_scratch *s, uint32_t end)
 {
 	for (uint32_t i = 0; i < end; i++) {
-		if (s->recs[i]->loc == VT_LOC_IN && s->recs[i]->claim)
-			s->owner[i] = (int)claim_at(s->a, s->recs[i]->claim)->phys;
+		const struct stored *rec = s->recs[i];
+
+		if (rec->loc == VT_LOC_IN && rec->claim)
+			s->owner[i] = (int)claim_at(s->a, rec->claim)->phys;
+		for (uint32_t p = 0; rec->loc == VT_LOC_IN && s->owner[i] == OWNER_NONE && p < s->n_phys; p++) {
+			if (same_packet(s->phys[p].colour, rec))
+				s->owner[i] = (int)p;
+		}
 	}
 }
 
@@ -407,6 +454,20 @@ static bool is_after_out(const struct stored *rec)
 	return rec->loc == VT_LOC_ERROR && rec->flags & VT_REC_AFTER_OUT;
 }
 
+/*
+ * An error of the node's own stack takes the delivery to that stack back, but its record looks like any other: with
+ * several packets at the station it could be of one that was forwarded.
+ */
+static bool stack_may_have_dropped(const struct owner_scratch *s, uint32_t first, uint32_t error)
+{
+	for (uint32_t i = first; i < error; i++) {
+		if (s->recs[i]->loc == VT_LOC_OUT && s->recs[i]->flags & VT_REC_LOCAL &&
+		    s->recs[i]->ifindex == s->recs[error]->ifindex)
+			return true;
+	}
+	return false;
+}
+
 /* Gives out and error records of one station recs[first, end) to the packets that entered it. */
 static void own_leavers(struct owner_scratch *s, uint32_t first, uint32_t end)
 {
@@ -420,6 +481,8 @@ static void own_leavers(struct owner_scratch *s, uint32_t first, uint32_t end)
 			all_mixed(s); /* translated, and not to be told from whom: it could be anyone's end */
 			continue;
 		}
+		if (n_members > 1 && s->recs[i]->loc == VT_LOC_ERROR && stack_may_have_dropped(s, first, i))
+			all_mixed(s);
 		s->order[n++] = i;
 	}
 	qsort_r(s->order, n, sizeof(*s->order), compare_leavers, s);
@@ -496,6 +559,8 @@ int owner_sort(struct analysis *a, const struct group *group, unsigned int depth
 		s->recs[s->n++] = stored_at(a, r);
 	sort_recs(s->recs, s->n);
 	claims_to_phys(s, group);
+	find_equals(s);
+	add_unclaimed(s);
 	if (s->n_phys == 0)
 		s->phys[s->n_phys++] = (struct phys){0};
 	owned->phys = s->phys;

@@ -15,6 +15,8 @@ struct phys {
 	const struct stored *colour; /* its COLOURED record; NULL for a group that no task claims */
 	bool ambiguous;              /* told from an equal one by order alone */
 	bool mixed;                  /* some record could be its own or another's */
+	bool uneven;                 /* ambiguous, and its equals are not all of the same tasks */
+	uint64_t tasks;              /* scratch: a sum over the tasks (and directions) that it was coloured for */
 };
 
 struct owned {

@@ -48,8 +48,11 @@ static bool member_over(const struct analysis *a, const struct trace *trace, uin
 		return true;
 	if (!member->stopped)
 		return false;
-	return !(member_short(member, 0) + member_short(member, 1)) || !node_complete(node, trace->begin_at) ||
-	       a->now >= trace->stop_at + a->config.long_buffer_ns;
+	if (a->now >= trace->stop_at + a->config.long_buffer_ns)
+		return true;
+	if (node->heard == member->heard_before) /* what it lost until the end is not known yet */
+		return false;
+	return !(member_short(member, 0) + member_short(member, 1)) || !node_complete(node, trace->begin_at);
 }
 
 static bool all_over(const struct analysis *a, const struct trace *trace)
@@ -99,23 +102,52 @@ static const char *device_name(const struct analysis *a, uint32_t device)
 	return name ? name : "";
 }
 
-/* Something coloured from this tunnel end was seen entering the node since the trace began. */
-static bool arrived(const struct analysis *a, const struct trace *trace, const struct tally_cause *cause)
+/* The record with which a lost packet left for the node behind the gap. */
+static const struct stored *left_by(const struct analysis *a, const struct claim *claim,
+                                    const struct tally_cause *cause)
+{
+	for (uint32_t r = group_at(a, claim->group)->recs; r; r = stored_at(a, r)->next) {
+		const struct stored *rec = stored_at(a, r);
+
+		if (rec->loc == VT_LOC_OUT && rec->node == cause->node && rec->outer == cause->outer)
+			return rec;
+	}
+	return NULL;
+}
+
+/* Something coloured of this packet's flow was seen entering the node behind the gap since the trace began. */
+static bool arrived(const struct analysis *a, const struct claim *claim, const struct tally_cause *cause)
 {
 	const struct outer *outer = intern_get(&a->outers, cause->outer);
+	const struct stored *rec = left_by(a, claim, cause);
 	struct arrival_key key;
 	struct arrival *arrival;
 
 	memset(&key, 0, sizeof(key));
-	if (!outer)
+	if (!outer || !rec)
 		return false;
+	key.flow = intern_hash(intern_get(&a->flows, rec->flow), sizeof(struct vt_flow));
 	memcpy(key.src, outer->src, 16);
 	key.node = cause->next_node;
 	HASH_FIND(hh, a->arrivals, &key, sizeof(key), arrival);
-	return arrival && arrival->last_at >= trace->begin_at;
+	return arrival && arrival->last_at >= claim->trace->begin_at;
 }
 
-static void gap_evidence(const struct analysis *a, const struct tally_cause *cause, bool seen, char *buf, size_t size)
+/* Of which gaps there is a flow of which nothing coloured arrived behind them. */
+static void find_unseen_flows(const struct analysis *a, const struct trace *trace, bool unseen[])
+{
+	for (unsigned int i = 0; i < trace->n_causes; i++)
+		unseen[i] = false;
+	for (uint32_t i = 0; i < trace->n_claims; i++) {
+		const struct claim *claim = claim_at(a, trace->claims[i]);
+		int slot = claim->cause;
+
+		if (slot >= 0 && trace->causes[slot].outer && !unseen[slot])
+			unseen[slot] = !arrived(a, claim, &trace->causes[slot]);
+	}
+}
+
+static void gap_evidence(const struct analysis *a, const struct tally_cause *cause, bool unseen, char *buf, size_t size)
 {
 	const struct outer *outer = intern_get(&a->outers, cause->outer);
 	const char *from = a->nodes[cause->node]->name, *to = a->nodes[cause->next_node]->name;
@@ -125,10 +157,9 @@ static void gap_evidence(const struct analysis *a, const struct tally_cause *cau
 		vt_addr_format(outer->dst, addr, sizeof(addr));
 	snprintf(buf, size, "left %s by %s for %s (%s), not seen entering %s%s", from, device_name(a, cause->device),
 	         addr, to, to,
-	         seen
-	             ? ""
-	             : "; nothing coloured from there was seen at all, so the underlay may also be rewriting the outer "
-	               "DSCP (bleaching)");
+	         unseen ? "; of a flow nothing coloured was seen there at all, so its path in the underlay may also be "
+	                  "rewriting the outer DSCP (bleaching)"
+	                : "");
 }
 
 static void drop_evidence(const struct tally_cause *cause, const struct detail *detail, char *buf, size_t size)
@@ -142,12 +173,11 @@ static void drop_evidence(const struct tally_cause *cause, const struct detail *
 		         *detail->text ? detail->text : "unknown", *site ? " at " : "", site);
 }
 
-static void fill_cause(const struct analysis *a, const struct trace *trace, const struct tally_cause *cause,
+static void fill_cause(const struct analysis *a, const struct tally_cause *cause, bool unseen,
                        struct vt_result_cause *out)
 {
 	const struct detail *detail = intern_get(&a->details, cause->detail);
 	const struct node *node = a->nodes[cause->node];
-	bool seen = true;
 
 	out->code = cause->code;
 	copy_text(out->node, sizeof(out->node), node->name);
@@ -166,8 +196,7 @@ static void fill_cause(const struct analysis *a, const struct trace *trace, cons
 		copy_text(out->site, sizeof(out->site), detail->text + detail->site);
 		drop_evidence(cause, detail, out->evidence, sizeof(out->evidence));
 	} else if (cause->outer) {
-		seen = arrived(a, trace, cause);
-		gap_evidence(a, cause, seen, out->evidence, sizeof(out->evidence));
+		gap_evidence(a, cause, unseen, out->evidence, sizeof(out->evidence));
 	} else {
 		snprintf(out->evidence, sizeof(out->evidence),
 		         "entered %s by %s, then neither left nor was seen dropped; its colour may have been erased, "
@@ -175,7 +204,7 @@ static void fill_cause(const struct analysis *a, const struct trace *trace, cons
 		         "program on the node took it",
 		         node->name, out->device);
 	}
-	out->proven = cause->proven && seen;
+	out->proven = cause->proven && !unseen;
 }
 
 struct ranked {
@@ -200,8 +229,10 @@ static int fill_causes(const struct analysis *a, const struct trace *trace, stru
 {
 	struct vt_result_cause *causes = calloc(TALLY_CAUSES, sizeof(*causes));
 	struct ranked ranked[TALLY_CAUSES];
+	bool unseen[TALLY_CAUSES];
 	unsigned int n = 0;
 
+	find_unseen_flows(a, trace, unseen);
 	result->causes = calloc(TALLY_CAUSES, sizeof(*causes));
 	if (!causes || !result->causes) {
 		free(causes);
@@ -211,7 +242,7 @@ static int fill_causes(const struct analysis *a, const struct trace *trace, stru
 		index[i] = -1;
 		if (!trace->causes[i].packets)
 			continue;
-		fill_cause(a, trace, &trace->causes[i], &causes[i]);
+		fill_cause(a, &trace->causes[i], unseen[i], &causes[i]);
 		ranked[n++] = (struct ranked){causes[i].packets, causes[i].proven, i};
 	}
 	qsort(ranked, n, sizeof(*ranked), compare_ranked);
@@ -362,12 +393,48 @@ static void name_failed(struct vt_result *result, const struct node *node, const
 	copy_text(failed->error, sizeof(failed->error), error);
 }
 
+/* Records are missing, and no number says so. */
+static void name_incomplete(const struct analysis *a, const struct trace *trace, const struct node *node,
+                            struct vt_result *result)
+{
+	uint64_t before = trace->begin_at > a->config.long_buffer_ns ? trace->begin_at - a->config.long_buffer_ns : 0;
+
+	if (!node_complete(node, trace->begin_at))
+		name_failed(result, node, "some of its batches did not arrive");
+	else if (!node_complete(node, before))
+		name_failed(result, node, "lost records just before the trace began");
+}
+
+/* Marks the nodes for which unfinished packets left: if one of them is not there, that is why. */
+static void mark_targets(const struct analysis *a, const struct trace *trace, bool marks[])
+{
+	for (uint32_t i = 0; i < trace->n_claims; i++) {
+		const struct claim *claim = claim_at(a, trace->claims[i]);
+
+		if (claim->end && claim->end != VT_UNFINISHED)
+			continue;
+		for (uint32_t r = group_at(a, claim->group)->recs; r; r = stored_at(a, r)->next) {
+			const struct outer *outer = intern_get(&a->outers, stored_at(a, r)->outer);
+			const struct node *node = outer ? node_by_addr(a, outer->dst) : NULL;
+
+			if (node)
+				marks[node->index] = true;
+		}
+	}
+}
+
 /* Nodes that armed, and those that did not, with the reason. */
 static int fill_nodes(const struct analysis *a, const struct trace *trace, struct vt_result *result)
 {
+	bool *targets;
+
 	result->failed = calloc(a->n_nodes + 1, sizeof(*result->failed));
-	if (!result->failed)
+	targets = calloc(a->n_nodes + 1, sizeof(*targets));
+	if (!result->failed || !targets) {
+		free(targets);
 		return -ENOMEM;
+	}
+	mark_targets(a, trace, targets);
 	for (uint32_t i = 0; i < a->n_nodes; i++) {
 		const struct member *member = i < trace->n_members ? &trace->members[i] : NULL;
 		const struct node *node = a->nodes[i];
@@ -379,6 +446,8 @@ static int fill_nodes(const struct analysis *a, const struct trace *trace, struc
 				name_failed(result, node, "was restarted while the trace ran");
 			else if (node->down || member->gone)
 				name_failed(result, node, "stopped answering while the trace ran");
+			else if (!member_missing(a, trace, i))
+				name_incomplete(a, trace, node, result);
 			break;
 		case MEMBER_LATE:
 			name_failed(result, node, "armed after colouring had begun: its records are not complete");
@@ -389,10 +458,13 @@ static int fill_nodes(const struct analysis *a, const struct trace *trace, struc
 		case MEMBER_NONE:
 			if (trace->start_at && !node->down)
 				name_failed(result, node, "did not arm before colouring began");
+			else if (targets[i])
+				name_failed(result, node, "is not connected, and packets of this trace went there");
 			break;
 		}
 		result->missing += member ? member_missing(a, trace, i) : node->missing;
 	}
+	free(targets);
 	return 0;
 }
 
@@ -418,6 +490,7 @@ static void add_unseen(const struct trace *trace, struct vt_result *result)
 {
 	uint64_t unseen = trace->coloured[0] + trace->coloured[1] - trace->n_claims;
 
+	result->missing += trace->missing;
 	for (uint32_t i = 0; i < trace->n_members; i++)
 		unseen += member_short(&trace->members[i], 0) + member_short(&trace->members[i], 1);
 	result->coloured = trace->n_claims + unseen;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See tally.h. Causes with the same words are one. Near the limit, first causes that differ in evidence alone are
+ * See tally.h. Causes with the same words are one, but what is certain and what is inferred are counted apart, so that
+ * the number beside `proven` is proven too. Near the limit, first causes that differ in evidence alone are
  * joined (a packet's own numbers in the text would fill the table), then all further kinds in one row that says so.
  */
 #include "analysis/tally.h"
@@ -26,22 +27,25 @@ static bool same_but_evidence(const struct analysis *a, const struct tally_cause
 	const struct detail *d = intern_get(&a->details, x->detail), *e = intern_get(&a->details, y->detail);
 
 	return x->code == y->code && x->node == y->node && x->next_node == y->next_node && x->reverse == y->reverse &&
-	       x->device == y->device && !strcmp(detail_reason(d), detail_reason(e)) &&
+	       x->weak == y->weak && x->device == y->device && !strcmp(detail_reason(d), detail_reason(e)) &&
 	       !strcmp(detail_site(d), detail_site(e));
 }
 
 static bool same_cause(const struct tally_cause *x, const struct tally_cause *y)
 {
 	return x->code == y->code && x->node == y->node && x->next_node == y->next_node && x->reverse == y->reverse &&
-	       x->device == y->device && x->detail == y->detail && x->outer == y->outer;
+	       x->weak == y->weak && x->device == y->device && x->detail == y->detail && x->outer == y->outer;
 }
 
 static struct tally_cause cause_wanted(const struct claim *claim, const struct trail *trail,
                                        const struct outcome *outcome)
 {
 	const struct stored *last = trail->last;
-	struct tally_cause wanted = {
-	    .code = outcome->cause, .node = last->node, .reverse = claim->reverse, .device = last->device};
+	struct tally_cause wanted = {.code = outcome->cause,
+	                             .node = last->node,
+	                             .reverse = claim->reverse,
+	                             .weak = !outcome->proven,
+	                             .device = last->device};
 
 	if (trail->leaf == LEAF_DROP)
 		wanted.detail = last->detail;

@@ -26,7 +26,7 @@ struct station {
 	uint16_t node;
 	int parent;                      /* station, or STATION_NONE */
 	const struct stored *parent_out; /* the parent's record that led here */
-	bool ended;                      /* has an out or error */
+	uint32_t came, ended;            /* copies that came in; that left or were dropped */
 };
 
 struct walk_scratch {
@@ -46,6 +46,7 @@ struct walker {
 	struct trail *trail;
 	int leaf_station;
 	int deepest_loose; /* hop of the last loose station, 0 for none */
+	uint64_t since;    /* what happened before, by arrival, is of no concern */
 };
 
 static void scratch_free(struct walk_scratch *s)
@@ -117,6 +118,23 @@ static void cancel_out(struct walker *w, const struct station *station, uint32_t
 	}
 }
 
+/* Coloured for several tasks, a packet has a record `in` for each, of the same moment. */
+static bool is_again(const struct walker *w, uint32_t i)
+{
+	return i && w->recs[i]->flags & w->recs[i - 1]->flags & VT_REC_COLOURED &&
+	       w->recs[i]->time_ns == w->recs[i - 1]->time_ns && w->recs[i]->node == w->recs[i - 1]->node;
+}
+
+static void count_copies(const struct walker *w, struct station *station)
+{
+	for (uint32_t i = station->first; i < station->end; i++) {
+		if (w->recs[i]->loc == VT_LOC_IN)
+			station->came += !is_again(w, i);
+		else
+			station->ended += !w->s->cancelled[i];
+	}
+}
+
 static void build_stations(struct walker *w)
 {
 	for (uint32_t first = 0, end; first < w->n_recs; first = end) {
@@ -128,11 +146,11 @@ static void build_stations(struct walker *w)
 		for (end = first; end < w->n_recs && w->recs[end]->hop == rec->hop && w->recs[end]->node == rec->node;
 		     end++) {
 			w->s->cancelled[end] = w->s->led_on[end] = false;
-			station->ended |= w->recs[end]->loc != VT_LOC_IN;
 			if (w->recs[end]->loc == VT_LOC_ERROR)
 				cancel_out(w, station, end);
 		}
 		station->end = end;
+		count_copies(w, station);
 	}
 }
 
@@ -162,9 +180,38 @@ static bool leads_to(const struct walker *w, uint32_t out, const struct station 
 	return target && target->index == station->node;
 }
 
+/*
+ * Nothing leads to this station, so records are missing. But it comes in with the flow with which it left the VFD
+ * before, and from where it came is on the wire: at hop 2 that is the VFD that coloured the packet; at hop 3 one that
+ * was seen at hop 2, or to which the first had sent it. Else it is another packet.
+ */
+static bool is_foreign(const struct walker *w, const struct station *station)
+{
+	const struct stored *in = w->recs[station->first];
+	const struct outer *outer = intern_get(&w->a->outers, in->outer);
+	const struct node *sender = outer ? node_by_addr(w->a, outer->src) : NULL;
+	bool left = false, same_flow = false, known = !sender || station->hop > 3;
+
+	for (uint32_t r = 0; r < w->n_recs && w->recs[r]->hop < station->hop; r++) {
+		const struct stored *rec = w->recs[r];
+		const struct node *target = goes_on(w, r) ? target_of(w, rec) : NULL;
+
+		if (rec->hop == station->hop - 1) {
+			left |= goes_on(w, r);
+			same_flow |= goes_on(w, r) && rec->flow == in->flow;
+			known |= sender && rec->node == sender->index;
+		} else if (rec->hop == station->hop - 2 && goes_on(w, r)) {
+			known |= !target || target == sender;
+		}
+	}
+	return w->recs[0]->hop == 1 && (!known || (left && !same_flow));
+}
+
+/* Of the `out`s that lead here the first is the parent's; as many as copies came in have led on. */
 static void find_parent(struct walker *w, int child)
 {
 	struct station *station = &w->s->stations[child];
+	uint32_t came = 0;
 
 	for (int i = child - 1; i >= 0; i--) {
 		const struct station *before = &w->s->stations[i];
@@ -173,16 +220,20 @@ static void find_parent(struct walker *w, int child)
 			break;
 		if (before->hop + 1 > station->hop)
 			continue;
-		for (uint32_t r = before->first; r < before->end; r++) {
+		for (uint32_t r = before->first; r < before->end && (!came || came < station->came); r++) {
 			if (!goes_on(w, r) || !leads_to(w, r, station))
 				continue;
-			station->parent = i;
-			station->parent_out = w->recs[r];
+			if (!came++) {
+				station->parent = i;
+				station->parent_out = w->recs[r];
+			}
 			w->s->led_on[r] = true;
-			return;
 		}
 	}
-	if (station->hop > 1 && station->hop > w->deepest_loose)
+	if (station->parent != STATION_NONE || station->hop == 1)
+		return;
+	w->trail->foreign |= is_foreign(w, station);
+	if (station->hop > w->deepest_loose)
 		w->deepest_loose = station->hop;
 }
 
@@ -256,7 +307,8 @@ static void take_leaf(struct walker *w, int station, enum leaf leaf, const struc
 	trail->beyond |= leaf == LEAF_BEYOND;
 	if (leaf_rank(leaf) < leaf_rank(trail->leaf))
 		return;
-	if (leaf == trail->leaf && !(leaf == LEAF_DROP && better_drop(w, rec, trail->last)))
+	if (leaf == trail->leaf && !(leaf == LEAF_DROP && better_drop(w, rec, trail->last)) &&
+	    !(leaf == LEAF_DELIVERED && trail->last->flags & VT_REC_LOCAL))
 		return;
 	trail->leaf = leaf;
 	trail->last = rec;
@@ -302,7 +354,11 @@ static void follow(struct walker *w, int station, const struct stored *last, con
 	trail->gap |= other->gap;
 	trail->silent |= other->silent;
 	trail->beyond |= other->beyond;
+	trail->queued |= other->queued;
+	trail->foreign |= other->foreign;
+	trail->loose |= other->loose;
 	trail->merge_possible |= other->merge_possible;
+	trail->rides |= other->rides;
 	trail->last = other->last;
 	trail->next_node = other->next_node;
 	trail->last_at = other->last_at > last_at ? other->last_at : last_at;
@@ -326,17 +382,25 @@ static uint32_t phys_with(const struct owned *owned, const struct stored *rec)
 static bool follow_merge(struct walker *w, int station, const struct stored *last)
 {
 	const struct stored *taker;
-	uint32_t number = merge_find(w->a, w->group, last, &taker), p;
 	struct owned owned;
 	struct trail other;
+	uint32_t number, p;
+	enum merge merge = merge_find(w->a, w->group, last, &number, &taker);
 
-	if (!number || w->depth + 1 >= MERGE_DEPTH ||
+	w->trail->merge_possible |= merge == MERGE_MAYBE;
+	if (merge != MERGE_YES || w->depth + 1 >= MERGE_DEPTH ||
 	    owner_sort(w->a, group_at(w->a, number), w->depth + 1, &owned) < 0)
 		return false;
 	p = phys_with(&owned, taker);
-	if (p == UINT32_MAX || owned.phys[p].mixed || walk(w->a, number, &owned, p, w->depth + 1, &other) < 0)
+	if (p == UINT32_MAX || owned.phys[p].mixed || owned.phys[p].ambiguous) {
+		/* one of several equal packets: which end is its own is not certain enough for others */
+		w->trail->merge_possible = true;
+		return false;
+	}
+	if (walk(w->a, number, &owned, p, w->depth + 1, &other) < 0)
 		return false;
 	follow(w, station, last, &other, taker);
+	w->trail->rides = true;
 	return true;
 }
 
@@ -380,6 +444,7 @@ static bool end_of_link(struct walker *w, int station, const struct stored *out)
 		return false;
 	}
 	add_node(w->trail, target->index);
+	w->trail->queued |= node_queue_drops(w->a->nodes[out->node], out->ifindex, w->since);
 	if (w->trail->leaf == LEAF_NONE || leaf_rank(w->trail->leaf) < leaf_rank(LEAF_GAP))
 		w->trail->next_node = target->index;
 	take_leaf(w, station, LEAF_GAP, out);
@@ -391,9 +456,10 @@ static bool end_of_station(struct walker *w, int number)
 	const struct station *station = &w->s->stations[number];
 	const struct stored *in = w->recs[station->first];
 
-	if (station->ended || w->deepest_loose > station->hop)
+	if (station->ended >= station->came || w->deepest_loose > station->hop)
 		return false;
-	if (follow_merge(w, number, in))
+	/* of several copies one alone cannot be followed */
+	if (station->came == 1 && follow_merge(w, number, in))
 		return true;
 	/* behind decapsulation, segments may go into the packet of a flow's uncoloured part; no record would say so */
 	w->trail->merge_possible |= in->payload && in->flags & VT_REC_ENCAP;
@@ -469,6 +535,11 @@ static void trace_back(struct walker *w)
 	}
 }
 
+uint64_t group_window(const struct analysis *a, const struct group *group)
+{
+	return group->first_at > a->config.long_buffer_ns ? group->first_at - a->config.long_buffer_ns : 0;
+}
+
 int walk(struct analysis *a, uint32_t group, const struct owned *owned, uint32_t p, unsigned int depth,
          struct trail *trail)
 {
@@ -483,20 +554,25 @@ int walk(struct analysis *a, uint32_t group, const struct owned *owned, uint32_t
 	                   .trail = trail,
 	                   .leaf_station = STATION_NONE};
 
+	w.since = group_window(a, group_at(a, group));
 	w.s = scratch_get(a, phys->n, depth);
 	if (!w.s)
 		return -ENOMEM;
 	trail->leaf = LEAF_NONE;
-	trail->gap = trail->silent = trail->beyond = trail->merge_possible = false;
+	trail->gap = trail->silent = trail->beyond = trail->merge_possible = trail->rides = trail->queued =
+	    trail->foreign = false;
 	trail->last = NULL;
 	trail->next_node = 0;
 	trail->last_at = group_at(a, group)->last_at;
 	trail->n_visits = trail->n_nodes = 0;
 	build_stations(&w);
+	for (uint32_t i = 1; phys->colour && i < w.n_stations; i++)
+		trail->foreign |= w.s->stations[i].hop == 1; /* it begins at one VFD */
 	for (uint32_t i = 1; i < w.n_stations; i++)
 		find_parent(&w, (int)i);
 	if (w.n_stations && w.s->stations[0].hop > 1 && w.deepest_loose < w.s->stations[0].hop)
 		w.deepest_loose = w.s->stations[0].hop;
+	trail->loose = w.deepest_loose;
 	if (w.deepest_loose)
 		adopt_loose(&w);
 	if (!find_leaves(&w))

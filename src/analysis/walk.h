@@ -28,8 +28,12 @@ enum leaf {
 
 struct trail {
 	enum leaf leaf;
-	bool gap, silent, beyond;  /* some branch, not only the deciding one, ends like this */
-	bool merge_possible;       /* the silent one may have been merged into a packet without colour */
+	bool gap, silent, beyond; /* some branch, not only the deciding one, ends like this */
+	bool queued;              /* a gap behind a queue that drops: it may still wait there */
+	bool loose;          /* something was seen further on to which nothing leads: records are missing somewhere */
+	bool foreign;        /* some record must be of another packet with this id, whose first one is missing */
+	bool merge_possible; /* the one that was not seen any more may have been merged into another */
+	bool rides;          /* it was: the end is that of the packet it went into */
 	const struct stored *last; /* the deciding record: out, error, or in */
 	uint16_t next_node;        /* GAP: where it should have been seen */
 	uint64_t last_at;          /* arrival of the last record that matters */
@@ -43,5 +47,8 @@ struct trail {
 int walk(struct analysis *a, uint32_t group, const struct owned *owned, uint32_t p, unsigned int depth,
          struct trail *trail);
 void walk_free(struct analysis *a);
+
+/* From when on, by arrival, the nodes of a group's packets must have lost nothing. */
+uint64_t group_window(const struct analysis *a, const struct group *group);
 
 #endif

@@ -39,12 +39,15 @@ static void test_settled_all_follows_stopped(void **state)
 	assert_false(progress_of(&f).settled_all);
 	analysis_stop(f.a, 1, f.now);
 	stopped(f.h1, 1, 1, 0);
+	progress(f.h1, 0);
 	send(f.a, f.h1, f.now);
 	stopped(f.h2, 1, 0, 0);
+	progress(f.h2, 0);
 	send(f.a, f.h2, f.now);
 	assert_false(progress_of(&f).settled_all);
 	assert_int_equal(progress_of(&f).stopped, 2);
 	stopped(f.h3, 1, 0, 0);
+	progress(f.h3, 0);
 	send(f.a, f.h3, f.now);
 	assert_true(progress_of(&f).settled_all);
 	assert_packets(&f, 0, 1, 0, 0);
@@ -64,8 +67,10 @@ static void test_settled_all_waits_for_coloured(void **state)
 		progress(f.h1, (uint64_t)known_lost);
 		send(f.a, f.h1, f.now);
 		stopped(f.h2, 1, 0, 0);
+		progress(f.h2, 0);
 		send(f.a, f.h2, f.now);
 		stopped(f.h3, 1, 0, 0);
+		progress(f.h3, 0);
 		send(f.a, f.h3, f.now);
 		analysis_stop(f.a, 1, f.now);
 		analysis_advance(f.a, f.now + 30 * MS);
@@ -74,7 +79,8 @@ static void test_settled_all_waits_for_coloured(void **state)
 		assert_true(analysis_advance(f.a, f.now + 1 * S) <= f.now + 4 * S || known_lost);
 		analysis_advance(f.a, f.now + 4 * S);
 		assert_true(progress_of(&f).settled_all);
-		assert_packets(&f, 0, 1, 0, 1);
+		/* with records lost at the same time, the drop could be that of an equal packet */
+		assert_packets(&f, 0, !known_lost, 0, 1 + (uint64_t)known_lost);
 		fixture_done(&f);
 	}
 }
@@ -278,7 +284,7 @@ static void test_duplicates_and_counters(void **state)
 	f.h1->batch.n_items = 0;
 	deliver(f.h2, 2, 99); /* nobody's */
 	send(f.a, f.h2, f.now);
-	analysis_advance(f.a, f.now + 4 * S);
+	analysis_advance(f.a, f.now + 9 * S);
 	analysis_stats(f.a, &stats);
 	assert_int_equal(stats.batches, 5);
 	assert_int_equal(stats.duplicate_batches, 1);

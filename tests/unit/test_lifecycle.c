@@ -75,8 +75,10 @@ static void healthy(struct fixture *f, uint64_t id, bool reverse)
 static void stop_answers(struct fixture *f, uint64_t forward, uint64_t reverse)
 {
 	stopped(f->h1, 1, forward, reverse);
+	progress(f->h1, 0);
 	send(f->a, f->h1, f->now);
 	stopped(f->h2, 1, 0, 0);
+	progress(f->h2, 0);
 	send(f->a, f->h2, f->now);
 }
 
@@ -178,6 +180,7 @@ static void test_silent_agent_is_given_up(void **state)
 	healthy(&f, 2, false);
 	assert_int_equal(advance(&f, 0), LIFECYCLE_STOP);
 	stopped(f.h1, 1, 2, 0);
+	progress(f.h1, 0);
 	send(f.a, f.h1, f.now);
 	assert_int_equal(advance(&f, LIFECYCLE_FLUSH_NS - 1), LIFECYCLE_WAIT);
 	assert_int_equal(advance(&f, 1), LIFECYCLE_FINISH);
@@ -196,6 +199,7 @@ static void test_broken_agent_is_not_waited_for(void **state)
 
 	assert_int_equal(advance(&f, 10 * S), LIFECYCLE_STOP);
 	stopped(f.h1, 1, 0, 0);
+	progress(f.h1, 0);
 	send(f.a, f.h1, f.now);
 	assert_int_equal(advance(&f, 0), LIFECYCLE_WAIT);
 	analysis_node_down(f.a, "h2", f.now);
