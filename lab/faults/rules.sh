@@ -53,3 +53,67 @@ fault_iptables_gw() {
 		nft_table off gw 'ip6 filter' ''
 	fi
 }
+
+#: nft-ip-gw | gw | policy-nft-rule | a rule on the gateway, reached by goto in a table of one family, drops UDP port 53
+fault_nft_ip_gw() {
+	local family
+	for family in ip ip6; do
+		nft_table "$1" gw "$family fwone" \
+			'chain tenants { udp dport 53 drop; }
+			 chain forward { type filter hook forward priority 0; policy accept; iifname "vx100" goto tenants; }'
+	done
+}
+
+#: nft-prerouting-gw | gw | policy-nft-rule | a raw rule on the gateway drops UDP port 53 before it is routed
+fault_nft_prerouting_gw() {
+	nft_table "$1" gw 'inet fwraw' \
+		'chain pre { type filter hook prerouting priority raw; policy accept; udp dport 53 drop; }'
+}
+
+#: nft-bridge-pre-b | b | policy-nft-rule | a rule on host b drops UDP port 53 before it is bridged
+fault_nft_bridge_pre_b() {
+	nft_table "$1" b 'bridge fwpre' \
+		'chain pre { type filter hook prerouting priority 0; policy accept; udp dport 53 drop; }'
+}
+
+#: nft-set-gw | gw | policy-nft-rule | the destination is in a set of addresses that a rule on the gateway drops
+fault_nft_set_gw() {
+	nft_table "$1" gw 'inet fwset' \
+		'set blocked { type ipv4_addr; elements = { 10.0.2.3, 10.0.2.99 }; }
+		 set blocked6 { type ipv6_addr; elements = { fd02::3, fd02::99 }; }
+		 chain forward { type filter hook forward priority 0; policy accept;
+		 udp dport 53 ip daddr @blocked drop; udp dport 53 ip6 daddr @blocked6 drop; }'
+}
+
+#: nft-untracked-gw | gw | policy-nft-rule | UDP port 53 is not tracked on the gateway, which drops what is not tracked
+fault_nft_untracked_gw() {
+	nft_table "$1" gw 'inet fwuntracked' \
+		'chain pre { type filter hook prerouting priority raw; policy accept; udp dport 53 notrack; }
+		 chain forward { type filter hook forward priority 0; policy accept; ct state untracked udp dport 53 drop; }'
+}
+
+#: nft-policy-gw | gw | policy-nft-default | the default policy of a chain on the gateway drops all but ICMP
+fault_nft_policy_gw() {
+	nft_table "$1" gw 'inet fwpolicy' \
+		'chain forward { type filter hook forward priority 0; policy drop; meta l4proto { icmp, ipv6-icmp } accept; }'
+}
+
+#: nft-quota-gw | gw | limit-nft-rule | the quota of a rule on the gateway is used up
+fault_nft_quota_gw() {
+	nft_table "$1" gw 'inet fwquota' \
+		'chain forward { type filter hook forward priority 0; policy accept;
+		 udp dport 53 quota over 300 bytes drop; }'
+}
+
+#: iptables-policy-gw | gw | policy-iptables | the default policy of iptables (nft) on the gateway is DROP
+fault_iptables_policy_gw() {
+	if [ "$1" = on ]; then
+		at gw iptables-nft -A FORWARD -p icmp -j ACCEPT
+		at gw iptables-nft -P FORWARD DROP
+		at gw ip6tables-nft -A FORWARD -p icmpv6 -j ACCEPT
+		at gw ip6tables-nft -P FORWARD DROP
+	else
+		nft_table off gw 'ip filter' ''
+		nft_table off gw 'ip6 filter' ''
+	fi
+}
