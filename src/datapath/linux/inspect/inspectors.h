@@ -9,6 +9,7 @@
 int route_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int route_forwarding_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int route_rpfilter_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int route_martian_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 /* mtu.c: too big for the next device */
 int mtu_routed_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
