@@ -167,3 +167,23 @@ fault_martian_zero_gw() {
 fault_martian_own_gw() {
 	mangled "$1" 'ip saddr set 10.0.2.254' 'accept'
 }
+
+#: gateway-dead-gw | gw | neighbour-failed | the gateway's route to vm3 goes through a router that does not exist
+fault_gateway_dead_gw() {
+	local verb=add
+	[ "$1" = on ] || verb=del
+	at gw ip route $verb 10.0.2.3/32 via 10.0.2.77 dev vx200
+	at gw ip -6 route $verb fd02::3/128 via fd02::77 dev vx200
+}
+
+#: neigh-stale-gw | b | wrong-mac | the gateway has a static neighbour entry for vm3 with the MAC address of another
+fault_neigh_stale_gw() {
+	local address
+	for address in 10.0.2.3 fd02::3; do
+		if [ "$1" = on ]; then
+			at gw ip neigh replace $address lladdr 02:00:00:00:00:99 dev vx200 nud permanent
+		else
+			at gw ip neigh del $address dev vx200
+		fi
+	done
+}

@@ -139,6 +139,7 @@ static int answer_seen(const struct nlmsghdr *nlh, void *arg)
 	struct fib_answer *answer = arg;
 
 	rtnl_attributes(nlh, sizeof(*rtm), tb, RTA_VIA);
+	answer->local = rtm->rtm_type == RTN_LOCAL;
 	if (tb[RTA_OIF])
 		answer->oif = mnl_attr_get_u32(tb[RTA_OIF]);
 	answer_gateway(tb, rtm->rtm_family, answer);

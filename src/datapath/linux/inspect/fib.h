@@ -73,6 +73,7 @@ void fib_table_text(uint32_t table, char *buf, size_t size);
 
 struct fib_answer {
 	uint32_t oif;
+	bool local; /* an address of this host */
 	bool has_gateway;
 	uint8_t gateway[16]; /* of gateway_family */
 	uint8_t gateway_family;

@@ -29,6 +29,7 @@ int neigh_queue_inspect(struct rtnl *rt, const struct drop *drop, struct finding
 /* vni.c: vxlan devices of this host */
 int vni_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int vni_socket_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int vni_flooded_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 /* programs.c: BPF programs and tc filters of the device */
 int programs_ingress_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);

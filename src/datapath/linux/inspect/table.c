@@ -70,6 +70,7 @@ static const struct row rows[] = {
     ASK("NO_TX_TARGET", "vxlan_xmit", ANY, fdb_inspect),
     ASK("IP_OUTNOROUTES", "vxlan_xmit_one", ANY, fdb_remote_inspect),
     ASK("VXLAN_VNI_NOT_FOUND", NULL, ANY, vni_inspect),
+    ASK("OTHERHOST", NULL, OUTER, vni_flooded_inspect),
     ASK("NO_SOCKET", "__udp4_lib_rcv", OUTER, vni_socket_inspect),
     ASK("NO_SOCKET", "__udp6_lib_rcv", OUTER, vni_socket_inspect),
     /* queues */
