@@ -86,3 +86,92 @@ fault_underlay_bleach() {
 		"chain forward { type filter hook forward priority 0; udp dport $VXLAN_PORT $(outer_ip) dscp set 0; }"
 }
 
+# fdb_vm2 on|off ADDRESS: host a believes that vm2 lives behind that tunnel end point
+fdb_vm2() {
+	local dst=$2
+	[ "$1" = on ] || dst=$(vtep b)
+	at a bridge fdb replace "$(vm_mac vm2)" dev vx100 dst "$dst" self permanent
+}
+
+#: fdb-wrong-vtep-a | gw | wrong-mac | host a's forwarding entry for vm2 leads to the gateway
+fault_fdb_wrong_vtep_a() {
+	fdb_vm2 "$1" "$(vtep gw)"
+}
+
+#: fdb-unassigned-a | a | vtep-neighbour-failed | host a's forwarding entry for vm2 leads to an address that nobody has
+fault_fdb_unassigned_a() {
+	fdb_vm2 "$1" "$(vtep b)9"
+}
+
+#: vni-down-b | b | vni-unknown | the VXLAN device of VNI 100 on host b is down
+fault_vni_down_b() {
+	if [ "$1" = on ]; then at b ip link set vx100 down; else at b ip link set vx100 up; fi
+}
+
+#: vtep-port-b | b | vni-unknown | the VXLAN device of VNI 100 on host b is on another UDP port
+fault_vtep_port_b() {
+	at b ip link del vx100
+	if [ "$1" = on ]; then
+		vxlan_dev b 100 | sed "s/dstport $VXLAN_PORT/dstport 4790/" | at b ip -batch -
+	else
+		vxlan_dev b 100 | at b ip -batch -
+	fi
+	vxlan_fdb b 100 | at b bridge -batch -
+}
+
+# vtep_route on|off TYPE: a route of that type from host a to the VTEP of host b
+vtep_route() {
+	local verb=add
+	[ "$1" = on ] || verb=del
+	at a ip route $verb "$2" 172.31.0.2/32
+	at a ip -6 route $verb "$2" fd31::2/128
+}
+
+#: vtep-blackhole-a | a | vtep-unroutable | host a has a blackhole route to the VTEP of host b
+fault_vtep_blackhole_a() {
+	vtep_route "$1" blackhole
+}
+
+#: vtep-prohibit-a | a | vtep-unroutable | host a has a prohibit route to the VTEP of host b
+fault_vtep_prohibit_a() {
+	vtep_route "$1" prohibit
+}
+
+#: vtep-unreachable-a | a | vtep-unroutable | host a has an unreachable route to the VTEP of host b
+fault_vtep_unreachable_a() {
+	vtep_route "$1" unreachable
+}
+
+#: underlay-down-a | a | vtep-unroutable | the underlay link of host a is down
+fault_underlay_down_a() {
+	if [ "$1" = on ]; then
+		at a ip link set eth0 down
+	else
+		at a ip link set eth0 up
+		at a ip -6 addr replace fd31::1/64 dev eth0 nodad
+	fi
+}
+
+#: underlay-carrier-b | a | underlay-lost | the link between the underlay switch and host b is down
+# The switch forgets where host b was; that it does not flood instead is a fault of its own below.
+fault_underlay_carrier_b() {
+	if [ "$1" = on ]; then
+		at wire bridge link set dev gw flood off
+		at wire ip link set dev b down
+	else
+		at wire ip link set dev b up
+		at wire bridge link set dev gw flood on
+	fi
+}
+
+#: underlay-flooded-b | gw | unexplained | the same, and the switch floods the gateway with what is for host b
+fault_underlay_flooded_b() {
+	if [ "$1" = on ]; then at wire ip link set dev b down; else at wire ip link set dev b up; fi
+}
+
+#: underlay-third | a | underlay-lost | the underlay switch drops every third packet from host a to host b
+fault_underlay_third() {
+	nft_table "$1" wire 'bridge third' \
+		"chain forward { type filter hook forward priority 0;
+		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) udp dport $VXLAN_PORT numgen inc mod 3 0 drop; }"
+}

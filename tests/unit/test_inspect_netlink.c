@@ -75,7 +75,8 @@ static void test_denied_routes(void **state)
 	log = ask("NOT_SPECIFIED", "ip_error", "in1", "10.3.1.1", EHOSTUNREACH);
 	expect(&log, VT_CAUSE_ROUTE_UNREACHABLE, "unreachable 10.3.0.0/16 in table main");
 	log = ask("NOT_SPECIFIED", "ip_error", "in1", "10.4.1.1", EACCES);
-	expect(&log, VT_CAUSE_ROUTE_PROHIBIT, "prohibit 10.4.0.0/16 in table 77");
+	expect(&log, VT_CAUSE_ROUTE_PROHIBIT,
+	       "prohibit 10.4.0.0/16 in table 77, chosen by rule 50: to 10.4.0.0/16 lookup 77");
 	log = ask("NOT_SPECIFIED", "dst_discard_out", "in1", "fd02::1", EINVAL);
 	expect(&log, VT_CAUSE_ROUTE_BLACKHOLE, "blackhole fd02::/64 in table main");
 	log = ask("IP_INNOROUTES", "ip6_pkt_discard", "in1", "fd03::1", EHOSTUNREACH);
@@ -109,7 +110,48 @@ static void test_rules(void **state)
 	/* the record has no mark: no route, or that rule; nothing is certain */
 	log = ask("IP_INNOROUTES", "ip_error", "in1", "10.7.9.9", ENETUNREACH);
 	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
-	assert_non_null(strstr(log.evidence, "no route to 10.7.9.9, or rule 102: to 10.7.0.0/16 unreachable"));
+	assert_non_null(
+	    strstr(log.evidence, "no route to 10.7.9.9, or rule 102: to 10.7.0.0/16 fwmark 0x7 unreachable"));
+}
+
+/* Two tables: the one whose rule matches first decides, unless it sends the search on or its rule is not for all. */
+static void test_deciding_table(void **state)
+{
+	struct vt_log log;
+
+	net_run(
+	    "ip rule add pref 50 to 10.4.0.0/16 lookup 77; ip rule add pref 60 lookup 78; ip rule add pref 55 fwmark 1 "
+	    "lookup 79;"
+	    "ip route add prohibit 10.4.0.0/16 table 77; ip route add throw 10.4.1.0/24 table 77;"
+	    "ip route add prohibit 10.4.0.0/20 table 78; ip route add prohibit 10.4.0.0/18;"
+	    "ip route add prohibit 10.5.0.0/16 table 79; ip route add prohibit 10.5.0.0/18 table 78;"
+	    "ip rule add pref 40 from 10.0.0.77 to 10.4.0.0/16 prohibit");
+	log = ask("NOT_SPECIFIED", "ip_error", "in1", "10.4.2.1", EACCES);
+	expect(&log, VT_CAUSE_ROUTE_PROHIBIT,
+	       "prohibit 10.4.0.0/16 in table 77, chosen by rule 50: to 10.4.0.0/16 lookup 77");
+	log = ask("NOT_SPECIFIED", "ip_error", "in1", "10.4.1.1", EACCES);
+	expect(&log, VT_CAUSE_ROUTE_PROHIBIT, "prohibit 10.4.0.0/20 in table 78, chosen by rule 60: lookup 78");
+	log = ask("NOT_SPECIFIED", "ip_error", "in1", "10.5.1.1", EACCES);
+	expect(&log, VT_CAUSE_ROUTE_PROHIBIT,
+	       "one of these: prohibit 10.5.0.0/16 in table 79, chosen by rule 55: fwmark 0x1 lookup 79; prohibit "
+	       "10.5.0.0/18 in table 78, chosen by rule 60: lookup 78");
+}
+
+/* Mended between the drop and our look: what is there now did not decide then, and is not named. */
+static void test_mended_route(void **state)
+{
+	struct vt_log log;
+
+	net_run(
+	    "ip route add blackhole 10.6.0.0/16; ip route add 10.6.1.0/24 dev out1; ip route add 10.7.0.0/16 dev out1");
+	log = ask("NOT_SPECIFIED", "ip_error", "in1", "10.6.1.1", EINVAL);
+	expect(&log, VT_CAUSE_ROUTE_BLACKHOLE,
+	       "route to 10.6.1.1: Invalid argument (now the routing decides otherwise)");
+	log = ask("NOT_SPECIFIED", "ip_error", "in1", "10.7.1.1", EACCES);
+	expect(&log, VT_CAUSE_ROUTE_PROHIBIT, "route to 10.7.1.1: Permission denied (it is not there any more)");
+	log = ask("IP_INNOROUTES", "ip_error", "in1", "10.7.1.1", ENETUNREACH);
+	assert_int_equal(log.cause, VT_CAUSE_ROUTE_MISSING);
+	assert_non_null(strstr(log.evidence, "no route to 10.7.1.1 was found (a lookup now says otherwise; rules: "));
 }
 
 static void test_forwarding_off(void **state)
@@ -313,10 +355,10 @@ static void test_too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_denied_routes), TEST(test_missing_route), TEST(test_rules),      TEST(test_forwarding_off),
-	    TEST(test_rp_filter),     TEST(test_mtu),           TEST(test_no_carrier), TEST(test_vxlan),
-	    TEST(test_outer),         TEST(test_neighbour),     TEST(test_ports),      TEST(test_unexplained),
-	    TEST(test_too_many),
+	    TEST(test_denied_routes), TEST(test_missing_route),  TEST(test_rules),     TEST(test_deciding_table),
+	    TEST(test_mended_route),  TEST(test_forwarding_off), TEST(test_rp_filter), TEST(test_mtu),
+	    TEST(test_no_carrier),    TEST(test_vxlan),          TEST(test_outer),     TEST(test_neighbour),
+	    TEST(test_ports),         TEST(test_unexplained),    TEST(test_too_many),
 	};
 
 	if (!net_enter()) {

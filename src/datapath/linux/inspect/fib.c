@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Routing rules and routes by rtnetlink; see fib.h. */
+/* Routes by rtnetlink; see fib.h. The rules are in fib_rule.c. */
 #include "datapath/linux/inspect/fib.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 
-static size_t address_size(uint8_t family)
+size_t fib_address_size(uint8_t family)
 {
 	return family == AF_INET ? 4 : 16;
 }
 
-static bool prefix_covers(const uint8_t *prefix, unsigned int len, const uint8_t *address)
+bool fib_prefix_covers(const uint8_t *prefix, unsigned int len, const uint8_t *address)
 {
 	unsigned int bytes = len / 8, bits = len % 8;
 
@@ -56,8 +55,11 @@ static int route_seen(const struct nlmsghdr *nlh, void *arg)
 	if (tb[RTA_TABLE])
 		route.table = mnl_attr_get_u32(tb[RTA_TABLE]);
 	if (tb[RTA_DST])
-		memcpy(route.prefix, mnl_attr_get_payload(tb[RTA_DST]), address_size(rtm->rtm_family));
-	if (prefix_covers(route.prefix, route.prefix_len, search->key->dst))
+		memcpy(route.prefix, mnl_attr_get_payload(tb[RTA_DST]), fib_address_size(rtm->rtm_family));
+	if (tb[RTA_SRC] && search->key->src &&
+	    !fib_prefix_covers(mnl_attr_get_payload(tb[RTA_SRC]), rtm->rtm_src_len, search->key->src))
+		return MNL_CB_OK;
+	if (fib_prefix_covers(route.prefix, route.prefix_len, search->key->dst))
 		route_keep(search, &route);
 	return MNL_CB_OK;
 }
@@ -76,7 +78,7 @@ int fib_routes(struct rtnl *rt, const struct fib_key *key, uint8_t type, struct 
 	return ret < 0 ? ret : (int)search.count;
 }
 
-static void table_text(uint32_t table, char *buf, size_t size)
+void fib_table_text(uint32_t table, char *buf, size_t size)
 {
 	if (table == RT_TABLE_MAIN)
 		snprintf(buf, size, "main");
@@ -97,6 +99,8 @@ static const char *type_name(uint8_t type)
 		return "unreachable";
 	case RTN_PROHIBIT:
 		return "prohibit";
+	case RTN_THROW:
+		return "throw";
 	}
 	return "route";
 }
@@ -105,7 +109,7 @@ void fib_route_text(const struct fib_key *key, uint8_t type, const struct fib_ro
 {
 	char prefix[INET6_ADDRSTRLEN], table[16];
 
-	table_text(route->table, table, sizeof(table));
+	fib_table_text(route->table, table, sizeof(table));
 	inet_ntop(key->family, route->prefix, prefix, sizeof(prefix));
 	if (route->prefix_len)
 		snprintf(buf, size, "%s %s/%u in table %s", type_name(type), prefix, route->prefix_len, table);
@@ -113,175 +117,18 @@ void fib_route_text(const struct fib_key *key, uint8_t type, const struct fib_ro
 		snprintf(buf, size, "%s default in table %s", type_name(type), table);
 }
 
-struct rule {
-	const struct fib_rule_hdr *hdr;
-	const struct nlattr *tb[FRA_MAX + 1];
-	uint32_t priority;
-};
-
-static void rule_parse(const struct nlmsghdr *nlh, struct rule *rule)
-{
-	rule->hdr = mnl_nlmsg_get_payload(nlh);
-	rtnl_attributes(nlh, sizeof(*rule->hdr), rule->tb, FRA_MAX);
-	rule->priority = rule->tb[FRA_PRIORITY] ? mnl_attr_get_u32(rule->tb[FRA_PRIORITY]) : 0;
-}
-
-/* Selectors that say nothing of the packet we can be sure of. */
-static bool rule_is_obscure(const struct rule *rule)
-{
-	static const uint16_t obscure[] = {FRA_FWMARK,    FRA_OIFNAME,  FRA_TUN_ID,      FRA_L3MDEV,
-	                                   FRA_UID_RANGE, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE};
-
-	for (size_t i = 0; i < sizeof(obscure) / sizeof(obscure[0]); i++) {
-		if (rule->tb[obscure[i]])
-			return true;
-	}
-	return rule->hdr->tos != 0;
-}
-
-static enum fib_match rule_match(const struct rule *rule, const struct fib_key *key)
-{
-	bool match = true, obscure = rule_is_obscure(rule);
-
-	if (rule->tb[FRA_SRC] && key->src)
-		match = match && prefix_covers(mnl_attr_get_payload(rule->tb[FRA_SRC]), rule->hdr->src_len, key->src);
-	else if (rule->tb[FRA_SRC])
-		obscure = true;
-	if (rule->tb[FRA_DST])
-		match = match && prefix_covers(mnl_attr_get_payload(rule->tb[FRA_DST]), rule->hdr->dst_len, key->dst);
-	if (rule->tb[FRA_IIFNAME])
-		match = match && !strcmp(mnl_attr_get_str(rule->tb[FRA_IIFNAME]), key->iif_name);
-	if (rule->hdr->flags & FIB_RULE_INVERT)
-		return obscure ? FIB_MAY_MATCH : match ? FIB_NO_MATCH : FIB_MATCH;
-	return !match ? FIB_NO_MATCH : obscure ? FIB_MAY_MATCH : FIB_MATCH;
-}
-
-static void selector_text(const struct nlattr *attr, unsigned int len, uint8_t family, const char *word, char *buf,
-                          size_t size)
-{
-	char address[INET6_ADDRSTRLEN];
-	size_t used = strlen(buf);
-
-	if (!attr)
-		return;
-	inet_ntop(family, mnl_attr_get_payload(attr), address, sizeof(address));
-	if (len == address_size(family) * 8)
-		snprintf(buf + used, size - used, "%s %s ", word, address);
-	else
-		snprintf(buf + used, size - used, "%s %s/%u ", word, address, len);
-}
-
-static const char *action_name(uint8_t action)
-{
-	switch (action) {
-	case FR_ACT_BLACKHOLE:
-		return "blackhole";
-	case FR_ACT_UNREACHABLE:
-		return "unreachable";
-	case FR_ACT_PROHIBIT:
-		return "prohibit";
-	}
-	return "";
-}
-
-static void rule_text(const struct rule *rule, char *buf, size_t size)
-{
-	uint8_t family = rule->hdr->family;
-	size_t used;
-
-	snprintf(buf, size, "rule %u: %s", rule->priority, rule->hdr->flags & FIB_RULE_INVERT ? "not " : "");
-	selector_text(rule->tb[FRA_SRC], rule->hdr->src_len, family, "from", buf, size);
-	selector_text(rule->tb[FRA_DST], rule->hdr->dst_len, family, "to", buf, size);
-	used = strlen(buf);
-	if (rule->tb[FRA_IIFNAME])
-		snprintf(buf + used, size - used, "iif %s ", mnl_attr_get_str(rule->tb[FRA_IIFNAME]));
-	used = strlen(buf);
-	snprintf(buf + used, size - used, "%s", action_name(rule->hdr->action));
-}
-
-struct rule_search {
-	const struct fib_key *key;
-	uint8_t action;
-	enum fib_match match;
-	char *buf;
-	size_t size;
-};
-
-static int rule_seen(const struct nlmsghdr *nlh, void *arg)
-{
-	struct rule_search *search = arg;
-	struct rule rule;
-	enum fib_match match;
-
-	rule_parse(nlh, &rule);
-	if (rule.hdr->action != search->action || rule.hdr->family != search->key->family || search->match == FIB_MATCH)
-		return MNL_CB_OK;
-	match = rule_match(&rule, search->key);
-	if (match == FIB_NO_MATCH || search->match == FIB_MAY_MATCH)
-		return MNL_CB_OK;
-	search->match = match;
-	rule_text(&rule, search->buf, search->size);
-	return MNL_CB_OK;
-}
-
-static int rules_dump(struct rtnl *rt, uint8_t family, mnl_cb_t cb, void *arg)
-{
-	uint64_t buf[RTNL_REQUEST_MAX / 8];
-	struct nlmsghdr *nlh = rtnl_request(buf, RTM_GETRULE, NLM_F_DUMP);
-	struct fib_rule_hdr *hdr = mnl_nlmsg_put_extra_header(nlh, sizeof(*hdr));
-
-	hdr->family = family;
-	return rtnl_ask(rt, nlh, cb, arg);
-}
-
-enum fib_match fib_rule(struct rtnl *rt, const struct fib_key *key, uint8_t action, char *buf, size_t size)
-{
-	struct rule_search search = {.key = key, .action = action, .buf = buf, .size = size};
-
-	rules_dump(rt, key->family, rule_seen, &search);
-	return search.match;
-}
-
-struct rule_list {
-	char *buf;
-	size_t size;
-};
-
-static int rule_listed(const struct nlmsghdr *nlh, void *arg)
-{
-	struct rule_list *list = arg;
-	size_t used = strlen(list->buf);
-	char table[16];
-	struct rule rule;
-
-	rule_parse(nlh, &rule);
-	if (rule.hdr->action != FR_ACT_TO_TBL)
-		return MNL_CB_OK;
-	table_text(rule.tb[FRA_TABLE] ? mnl_attr_get_u32(rule.tb[FRA_TABLE]) : rule.hdr->table, table, sizeof(table));
-	snprintf(list->buf + used, list->size - used, "%s%u: %s", used ? ", " : "", rule.priority, table);
-	return MNL_CB_OK;
-}
-
-void fib_rules_text(struct rtnl *rt, uint8_t family, char *buf, size_t size)
-{
-	struct rule_list list = {.buf = buf, .size = size};
-
-	buf[0] = '\0';
-	rules_dump(rt, family, rule_listed, &list);
-}
-
 static void answer_gateway(const struct nlattr *const *tb, uint8_t family, struct fib_answer *answer)
 {
 	if (tb[RTA_GATEWAY]) {
 		answer->has_gateway = true;
 		answer->gateway_family = family;
-		memcpy(answer->gateway, mnl_attr_get_payload(tb[RTA_GATEWAY]), address_size(family));
+		memcpy(answer->gateway, mnl_attr_get_payload(tb[RTA_GATEWAY]), fib_address_size(family));
 	} else if (tb[RTA_VIA]) {
 		const struct rtvia *via = mnl_attr_get_payload(tb[RTA_VIA]);
 
 		answer->has_gateway = true;
 		answer->gateway_family = (uint8_t)via->rtvia_family;
-		memcpy(answer->gateway, via->rtvia_addr, address_size(answer->gateway_family));
+		memcpy(answer->gateway, via->rtvia_addr, fib_address_size(answer->gateway_family));
 	}
 }
 
@@ -292,6 +139,7 @@ static int answer_seen(const struct nlmsghdr *nlh, void *arg)
 	struct fib_answer *answer = arg;
 
 	rtnl_attributes(nlh, sizeof(*rtm), tb, RTA_VIA);
+	answer->local = rtm->rtm_type == RTN_LOCAL;
 	if (tb[RTA_OIF])
 		answer->oif = mnl_attr_get_u32(tb[RTA_OIF]);
 	answer_gateway(tb, rtm->rtm_family, answer);
@@ -306,7 +154,7 @@ int fib_lookup(struct rtnl *rt, const struct fib_key *key, struct fib_answer *an
 	uint64_t buf[RTNL_REQUEST_MAX / 8];
 	struct nlmsghdr *nlh = rtnl_request(buf, RTM_GETROUTE, 0);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
-	size_t size = address_size(key->family);
+	size_t size = fib_address_size(key->family);
 
 	memset(answer, 0, sizeof(*answer));
 	rtm->rtm_family = key->family;

@@ -46,8 +46,34 @@ enum fib_match fib_rule(struct rtnl *rt, const struct fib_key *key, uint8_t acti
  */
 void fib_rules_text(struct rtnl *rt, uint8_t family, char *buf, size_t size);
 
+#define FIB_RULE_TEXT      128 /* bytes of a rule in words: two IPv6 prefixes and an interface */
+#define FIB_CANDIDATE_TEXT 240 /* a route and the rule that chose it */
+#define FIB_CANDIDATES     2   /* that are named; evidence is one line, and more are counted */
+
+/* What may have stopped a packet, by the rules and tables as they are now. */
+struct fib_decision {
+	unsigned int count; /* rules and routes that may have been it, in the kernel's order */
+	bool certain;       /* the last of them matches the packet whatever its mark or ports are */
+	char text[FIB_CANDIDATES][FIB_CANDIDATE_TEXT];
+};
+
+/*
+ * Which routes of `type` and rules with `action` (FR_ACT_UNSPEC: no such rules) may have decided, given that one did:
+ * the walk ends at the first that certainly matches.
+ */
+void fib_decide(struct rtnl *rt, const struct fib_key *key, uint8_t type, uint8_t action,
+                struct fib_decision *decision);
+
+/* ": throw 10.0.2.0/24 in table main": the throw routes that cover key->dst, or nothing. */
+void fib_thrown_text(struct rtnl *rt, const struct fib_key *key, char *buf, size_t size);
+
+size_t fib_address_size(uint8_t family);
+bool fib_prefix_covers(const uint8_t *prefix, unsigned int len, const uint8_t *address);
+void fib_table_text(uint32_t table, char *buf, size_t size);
+
 struct fib_answer {
 	uint32_t oif;
+	bool local; /* an address of this host */
 	bool has_gateway;
 	uint8_t gateway[16]; /* of gateway_family */
 	uint8_t gateway_family;

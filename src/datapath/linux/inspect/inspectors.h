@@ -9,6 +9,7 @@
 int route_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int route_forwarding_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int route_rpfilter_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int route_martian_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 /* mtu.c: too big for the next device */
 int mtu_routed_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
@@ -28,6 +29,7 @@ int neigh_queue_inspect(struct rtnl *rt, const struct drop *drop, struct finding
 /* vni.c: vxlan devices of this host */
 int vni_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int vni_socket_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int vni_flooded_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 /* programs.c: BPF programs and tc filters of the device */
 int programs_ingress_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);

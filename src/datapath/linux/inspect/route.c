@@ -17,7 +17,7 @@
 #include "datapath/linux/inspect/fib.h"
 #include "datapath/linux/inspect/inspectors.h"
 
-#define ROUTE_TEXT 160
+#define ROUTE_TEXT 200
 
 struct route_error {
 	int error;
@@ -31,11 +31,19 @@ static const struct route_error route_errors[] = {
     {EACCES, RTN_PROHIBIT, FR_ACT_PROHIBIT, VT_CAUSE_ROUTE_PROHIBIT},
 };
 
+/* Does the kernel, asked now, still give that error? Not if somebody mended it, or if mark or ports decided. */
+static bool route_still(struct rtnl *rt, const struct fib_key *key, int error)
+{
+	struct fib_answer answer;
+
+	return fib_lookup(rt, key, &answer) == -error;
+}
+
 /* No table had a route. A rule "unreachable" gives the same error; if one certainly matches, it was it. */
 static int route_missing(struct rtnl *rt, const struct drop *drop, struct finding *finding)
 {
 	struct fib_key key = drop_fib_key(drop);
-	char rules[ROUTE_TEXT * 2], rule[ROUTE_TEXT], dst[INET6_ADDRSTRLEN];
+	char rules[ROUTE_TEXT], rule[ROUTE_TEXT], thrown[ROUTE_TEXT], dst[INET6_ADDRSTRLEN];
 	enum fib_match match = fib_rule(rt, &key, FR_ACT_UNREACHABLE, rule, sizeof(rule));
 
 	if (match == FIB_MATCH)
@@ -44,36 +52,39 @@ static int route_missing(struct rtnl *rt, const struct drop *drop, struct findin
 	if (match == FIB_MAY_MATCH)
 		return drop_unsure(finding, "no route to %s, or %s", dst, rule);
 	fib_rules_text(rt, key.family, rules, sizeof(rules));
-	return drop_found(finding, VT_CAUSE_ROUTE_MISSING, "no route to %s in any table consulted (rules: %s)", dst,
-	                  rules);
+	if (!route_still(rt, &key, ENETUNREACH))
+		return drop_found(finding, VT_CAUSE_ROUTE_MISSING,
+		                  "no route to %s was found (a lookup now says otherwise; rules: %s)", dst, rules);
+	fib_thrown_text(rt, &key, thrown, sizeof(thrown));
+	return drop_found(finding, VT_CAUSE_ROUTE_MISSING, "no route to %s in any table consulted%s (rules: %s)", dst,
+	                  thrown, rules);
 }
 
 static int route_denied(struct rtnl *rt, const struct drop *drop, const struct route_error *error,
                         struct finding *finding)
 {
 	struct fib_key key = drop_fib_key(drop);
-	struct fib_route routes[FIB_TABLES_MAX];
-	char text[ROUTE_TEXT], rule[ROUTE_TEXT], dst[INET6_ADDRSTRLEN];
-	int n = fib_routes(rt, &key, error->type, routes);
-	enum fib_match match = FIB_NO_MATCH;
+	/* a rule "unreachable" gives ENETUNREACH, as no route does */
+	uint8_t action = error->action == FR_ACT_UNREACHABLE ? FR_ACT_UNSPEC : error->action;
+	bool still = route_still(rt, &key, error->error);
+	struct fib_decision decision;
+	char dst[INET6_ADDRSTRLEN];
 
-	/* rules with an error of their own; "unreachable" among them gives ENETUNREACH instead */
-	if (error->action != FR_ACT_UNREACHABLE)
-		match = fib_rule(rt, &key, error->action, rule, sizeof(rule));
-	if (n <= 0 && match != FIB_NO_MATCH)
-		return drop_found(finding, error->cause, "%s", rule);
+	fib_decide(rt, &key, error->type, action, &decision);
 	drop_address(drop_destination(drop), dst);
-	if (n <= 0)
+	if (!decision.count)
 		return drop_found(finding, error->cause, "route to %s: %s (it is not there any more)", dst,
 		                  strerror(error->error));
-	fib_route_text(&key, error->type, &routes[0], text, sizeof(text));
-	/* which of several decided depends on rules that we do not follow: name the first and say that there are others
-	 */
-	if (match != FIB_NO_MATCH)
-		return drop_found(finding, error->cause, "%s, or %s", text, rule);
-	if (n > 1)
-		return drop_found(finding, error->cause, "%s, or such a route in %d other tables", text, n - 1);
-	return drop_found(finding, error->cause, "%s", text);
+	if (decision.certain && !still)
+		return drop_found(finding, error->cause, "route to %s: %s (now the routing decides otherwise)", dst,
+		                  strerror(error->error));
+	if (decision.count == 1)
+		return drop_found(finding, error->cause, "%s%s", decision.text[0],
+		                  decision.certain ? "" : " (the only one that may have decided)");
+	if (decision.count == 2)
+		return drop_found(finding, error->cause, "one of these: %s; %s", decision.text[0], decision.text[1]);
+	return drop_found(finding, error->cause, "one of these: %s; %s; %u more", decision.text[0], decision.text[1],
+	                  decision.count - FIB_CANDIDATES);
 }
 
 int route_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
@@ -89,6 +100,31 @@ int route_inspect(struct rtnl *rt, const struct drop *drop, struct finding *find
 	return 0;
 }
 
+/* The source address itself; the kernel's reason, or for IPv6 the place, says that it was found wrong. */
+static const char *martian_v4(const __u8 *src)
+{
+	static const __u8 broadcast[4] = {255, 255, 255, 255};
+
+	if (!memcmp(src, broadcast, sizeof(broadcast)))
+		return "the broadcast address";
+	if (src[0] == 127)
+		return "a loopback address";
+	if (src[0] >= 224 && src[0] < 240)
+		return "a multicast address";
+	return !src[0] && !src[1] && !src[2] && !src[3] ? "of no host" : NULL;
+}
+
+static const char *martian_v6(const __u8 *src)
+{
+	const struct in6_addr *address = (const struct in6_addr *)src;
+
+	if (IN6_IS_ADDR_MULTICAST(address))
+		return "a multicast address";
+	if (IN6_IS_ADDR_LOOPBACK(address))
+		return "a loopback address";
+	return IN6_IS_ADDR_UNSPECIFIED(address) ? "of no host" : NULL;
+}
+
 int route_forwarding_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
 {
 	bool ipv4 = drop_fib_key(drop).family == AF_INET;
@@ -98,7 +134,8 @@ int route_forwarding_inspect(struct rtnl *rt, const struct drop *drop, struct fi
 	/* IPv6 forwards or not as a whole: ip6_forward() looks at "all" only */
 	if (!ipv4 && rtnl_netconf(rt, AF_INET6, (uint32_t)NETCONFA_IFINDEX_ALL, NETCONFA_FORWARDING) == 0)
 		return drop_found(finding, VT_CAUSE_FORWARDING_OFF, "net.ipv6.conf.all.forwarding is 0");
-	return 0;
+	/* what it also refuses there is a source that cannot be forwarded */
+	return ipv4 ? 0 : route_martian_inspect(rt, drop, finding);
 }
 
 int route_rpfilter_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
@@ -117,4 +154,18 @@ int route_rpfilter_inspect(struct rtnl *rt, const struct drop *drop, struct find
 		                  src, link.name);
 	return drop_found(finding, VT_CAUSE_RP_FILTER,
 	                  "reverse path filter of %s: there is no route back to %s through it", drop->device, src);
+}
+
+int route_martian_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
+{
+	struct fib_key key = drop_fib_key(drop);
+	const char *kind = key.family == AF_INET ? martian_v4(key.src) : martian_v6(key.src);
+	char src[INET6_ADDRSTRLEN];
+
+	(void)rt;
+	if (!kind)
+		return 0;
+	drop_address(drop_source(drop), src);
+	return drop_found(finding, VT_CAUSE_MARTIAN_SOURCE, "source address %s is %s, but came in through %s", src,
+	                  kind, drop->device);
 }

@@ -50,6 +50,9 @@ static const struct row rows[] = {
     ASK("IP_INNOROUTES", "ip6_pkt_drop", ANY, route_inspect),
     ASK("IP_INADDRERRORS", "ip6_forward", ANY, route_forwarding_inspect),
     ASK("IP_RPFILTER", NULL, ANY, route_rpfilter_inspect),
+    ASK("IP_LOCALNET", NULL, ANY, route_martian_inspect),
+    ASK("IP_INVALID_SOURCE", NULL, ANY, route_martian_inspect),
+    ASK("IP_INHDR", "ip6_rcv_core", ANY, route_martian_inspect),
     SAY("IP_LOCALNET", NULL, ANY, MARTIAN_SOURCE, "an address of 127.0.0.0/8 came in from outside"),
     SAY("IP_INVALID_SOURCE", NULL, ANY, MARTIAN_SOURCE, "the source address cannot be one of a single host"),
     SAY("IP_LOCAL_SOURCE", NULL, ANY, MARTIAN_SOURCE, "the source address is one of this host's own"),
@@ -67,6 +70,7 @@ static const struct row rows[] = {
     ASK("NO_TX_TARGET", "vxlan_xmit", ANY, fdb_inspect),
     ASK("IP_OUTNOROUTES", "vxlan_xmit_one", ANY, fdb_remote_inspect),
     ASK("VXLAN_VNI_NOT_FOUND", NULL, ANY, vni_inspect),
+    ASK("OTHERHOST", NULL, OUTER, vni_flooded_inspect),
     ASK("NO_SOCKET", "__udp4_lib_rcv", OUTER, vni_socket_inspect),
     ASK("NO_SOCKET", "__udp6_lib_rcv", OUTER, vni_socket_inspect),
     /* queues */
