@@ -117,3 +117,34 @@ fault_iptables_policy_gw() {
 		nft_table off gw 'ip6 filter' ''
 	fi
 }
+
+# legacy on|off NODE COMMAND…: a rule of iptables-legacy or its IPv6 twin, given without the verb
+legacy() {
+	local verb=-I
+	[ "$1" = on ] || verb=-D
+	at "$2" "$3" $verb "${@:4}"
+}
+
+#: iptables-legacy-gw | gw | policy-iptables | a rule of iptables-legacy on the gateway drops UDP port 53
+fault_iptables_legacy_gw() {
+	legacy "$1" gw iptables-legacy FORWARD -p udp --dport 53 -j DROP
+	legacy "$1" gw ip6tables-legacy FORWARD -p udp --dport 53 -j DROP
+}
+
+#: iptables-legacy-policy-gw | gw | policy-iptables | the policy of iptables-legacy on the gateway drops all but ICMP
+fault_iptables_legacy_policy_gw() {
+	local policy=DROP
+	[ "$1" = on ] || policy=ACCEPT
+	legacy "$1" gw iptables-legacy FORWARD -p icmp -j ACCEPT
+	at gw iptables-legacy -P FORWARD $policy
+}
+
+#: iptables-legacy-underlay-b | b | underlay-filtered | a rule of iptables-legacy on host b drops the VXLAN packets of host a
+fault_iptables_legacy_underlay_b() {
+	legacy "$1" b iptables-legacy INPUT -s "$(vtep a)" -p udp --dport "$VXLAN_PORT" -j DROP
+}
+
+#: conntrack-full-gw | gw | conntrack-full | the connection tracking table of the gateway is full
+fault_conntrack_full_gw() {
+	at gw "$FAULTS_DIR/../conntrack-fill" "$1"
+}

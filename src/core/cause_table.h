@@ -22,9 +22,9 @@
 	  "The nftables trace of this very packet ran to the end of a base chain whose policy is drop.", \
 	  "On node %n run `nft -a list ruleset`, look at the chain named in the evidence, and add an accept rule for the flow if it is wanted.") \
 	X(POLICY_IPTABLES, "policy-iptables", VT_CLASS_SECURITY_POLICY, \
-	  "A rule or policy of iptables-legacy, ip6tables-legacy or ebtables-legacy dropped the packet.", \
-	  "Netfilter dropped it, no nftables trace names a rule, and legacy tables with a drop are loaded on the node.", \
-	  "On node %n run `iptables-legacy-save -c` (IPv6: `ip6tables-legacy-save -c`) twice while the flow runs: the drop whose counter grows is the rule to change.") \
+	  "A rule or policy of iptables, ip6tables or ebtables dropped the packet.", \
+	  "The nftables trace of this very packet ended in a rule of iptables-nft; or, for iptables-legacy, netfilter dropped it and the counter of the rule that is given moved.", \
+	  "On node %n run `iptables-save -c` or `iptables-legacy-save -c`, as the evidence says (IPv6: ip6tables), and find the rule; its counter grows while the flow runs.") \
 	X(POLICY_BPF, "policy-bpf", VT_CLASS_SECURITY_POLICY, \
 	  "A BPF program or a tc filter told the kernel to drop the packet.", \
 	  "The kernel's drop reason is that of a tc, XDP, cgroup or socket program; the one attached there that may drop is named, or all of them if they are several.", \

@@ -64,6 +64,8 @@ def flow_filter(case, family):
 
 def send(lab, case, family):
     if case.send:
+        if case.listen and case.proto == "udp":
+            lab.absorb(ADDRESSES[case.to][family], case.port)
         lab.run(case.source, *[word.format(**words(case, family)) for word in case.send], check=False)
         return
     lab.traffic(

@@ -256,6 +256,15 @@ class System:
         if wait:
             self.agents[node].wait_line("^ready:", READY_S)
 
+    def wait_connected(self, node, timeout=READY_S):
+        """Until the server has the agent; asking is what the interface offers, so it asks."""
+        deadline = time.monotonic() + timeout
+        while True:
+            nodes = self.json("nodes")
+            if any(n["name"] == node and n["state"] == "connected" for n in nodes):
+                return
+            assert time.monotonic() < deadline, f"{node} is not connected: {nodes}"
+
     def stop(self):
         """Ends all that runs; returns what was wrong with how it ran or ended, by the sanitizers' word or its status."""
         wrong = []

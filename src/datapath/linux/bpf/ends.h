@@ -144,6 +144,14 @@ static __always_inline bool drops_before_us(__u64 location, __u32 reason)
 	return false;
 }
 
+static __always_inline bool is_leaf(struct net_device *dev)
+{
+	__u32 ifindex = BPF_CORE_READ(dev, ifindex);
+	struct device *known = bpf_map_lookup_elem(&devices, &ifindex);
+
+	return known && known->leaf;
+}
+
 /* Where the IP header of a packet is that was dropped in front of our hook: XDP may run before the kernel has set it.
  */
 static __always_inline __u32 l3_before_us(struct sk_buff *skb, struct net_device *dev, __u32 reason)
@@ -160,13 +168,11 @@ static __always_inline void end_before_us(struct sk_buff *skb, struct net_device
 	struct rule_key key = {};
 	__u16 protocol = BPF_CORE_READ(skb, protocol);
 	struct packet p = {};
-	struct device *known;
 	struct head *h;
 	__u32 dscp;
 
 	s->ifindex = BPF_CORE_READ(dev, ifindex);
-	known = bpf_map_lookup_elem(&devices, &s->ifindex);
-	if (!known || !known->leaf || (protocol != ETH_IPV4 && protocol != ETH_IPV6))
+	if (protocol != ETH_IPV4 && protocol != ETH_IPV6)
 		return;
 	h = head_of_kernel_skb(skb, l3_before_us(skb, dev, s->reason), 1);
 	if (!h || packet_parse(h, 1, &p))
@@ -197,15 +203,27 @@ static __always_inline void end_before_us(struct sk_buff *skb, struct net_device
 	emit(&p, s);
 }
 
+/*
+ * Is a drop by code in front of our hook one of a packet that the hook has not seen? XDP always runs first; a filter of
+ * others may run behind us, then the packet has our colour. On one machine a colour can leak in from another "host",
+ * and then says that the packet had left there.
+ */
+static __always_inline bool unseen_by_us(__u32 tci, bool coloured, __u32 reason)
+{
+	return reason != config.reason_tc_ingress || !coloured || (tci_coloured(tci) && (tci & COLOUR_TCI_OUT));
+}
+
 /* The kernel drops a packet. Machine-wide and hot: foreign packets leave after a few loads and compares. */
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason)
 {
 	struct sighting s = {.loc = VT_LOC_ERROR};
 	struct net_device *dev;
-	bool coloured = tci_coloured(skb->tc_index) || mark_coloured(skb->mark);
+	__u32 tci = skb->tc_index;
+	bool coloured = tci_coloured(tci) || mark_coloured(skb->mark);
+	bool before = drops_before_us((__u64)location, reason);
 
-	if (!coloured && !drops_before_us((__u64)location, reason))
+	if (!coloured && !before)
 		return 0;
 	dev = skb->dev;
 	if (!dev)
@@ -213,12 +231,12 @@ int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason)
 	s.site = (__u64)location;
 	s.reason = reason;
 	if (dev->nd_net.net->ns.inum != config.netns) {
-		if (tci_coloured(skb->tc_index) && (skb->tc_index & COLOUR_TCI_HANDED))
+		if (tci_coloured(tci) && (tci & COLOUR_TCI_HANDED))
 			end_in_vm(skb, dev, &s);
+	} else if (before && unseen_by_us(tci, coloured, reason) && is_leaf(dev)) {
+		end_before_us(skb, dev, &s);
 	} else if (coloured) {
 		end_inside(skb, &s, 1);
-	} else {
-		end_before_us(skb, dev, &s);
 	}
 	return 0;
 }

@@ -21,6 +21,7 @@
 #include "datapath/linux/inspect/reasons.h"
 #include "datapath/linux/inspect/symbols.h"
 #include "datapath/linux/inspect/table.h"
+#include "datapath/linux/inspect/traceless.h"
 
 #define TRACE_WAIT_NS \
 	50000000          /* the trace is sent before the drop happens; this is for a loop that was late to read it */
@@ -44,6 +45,7 @@ struct inspect {
 	struct table *table;
 	struct nft_rules *rules;
 	struct nft_trace *trace; /* NULL unless armed */
+	struct traceless *traceless;
 	uint64_t rules_generation;
 	struct waiting *queue; /* ring of `room` (a power of two) */
 	uint32_t room, head, count;
@@ -80,6 +82,10 @@ int inspect_open(struct inspect **ret, uint32_t mark_mask, struct vt_err *err)
 		code = table_open(&in->table, err);
 	if (code == 0)
 		code = nft_rules_open(&in->rules, err);
+	if (code == 0)
+		in->traceless = traceless_new();
+	if (code == 0 && !in->traceless)
+		code = vt_fail(err, ENOMEM, "open the inspectors: out of memory");
 	if (code < 0) {
 		inspect_close(in);
 		return code;
@@ -93,6 +99,7 @@ void inspect_close(struct inspect *in)
 	if (!in)
 		return;
 	inspect_disarm(in);
+	traceless_free(in->traceless);
 	nft_rules_close(in->rules);
 	table_close(in->table);
 	symbols_close(in->symbols);
@@ -140,6 +147,7 @@ int inspect_arm(struct inspect *in, struct vt_err *err)
 	nft_rules_forget(in->rules);
 	in->rules_generation = 0;
 	table_arm(in->table);
+	traceless_arm(in->traceless);
 	return code;
 }
 
@@ -211,16 +219,20 @@ static bool is_behind_us(const struct drop_context *context)
 	return context->place == DROP_IN_VM || context->place == DROP_TOLD;
 }
 
+/* A packet that was merged into another one is freed with it, as part of its data: the other one's drop is its own. */
+static bool is_part_of_another(const struct drop *drop)
+{
+	return !strcmp(drop->function, "skb_release_data");
+}
+
 static bool is_loss(struct inspect *in, const struct waiting *waiting)
 {
 	char function[DROP_FUNCTION_MAX];
 	struct vt_log log;
 	struct drop drop;
 
-	if (!is_behind_us(&waiting->context))
-		return true;
 	drop_begin(in, waiting, &log, function, &drop);
-	return endpoint_is_loss(&drop);
+	return is_behind_us(&waiting->context) ? endpoint_is_loss(&drop) : !is_part_of_another(&drop);
 }
 
 void inspect_drop(struct inspect *in, const struct vt_log *log, const struct drop_context *context, uint64_t now_ns)
@@ -254,18 +266,20 @@ static void rules_keep_up(struct inspect *in)
 	nft_rules_forget(in->rules);
 }
 
-static void netfilter_unexplained(struct inspect *in, const struct drop *drop, struct finding *finding)
+/* A netfilter drop for which no rule of nftables was reported, and none can be any more. */
+static void netfilter_untraced(struct inspect *in, const struct drop *drop, uint64_t now_ns, struct finding *finding)
 {
 	const char *problem = in->trace ? nft_trace_problem(in->trace) : "";
 
+	/* a rule of nftables it may well have been; kernels since 6.5 name its function as the drop's site */
 	if (problem[0])
 		table_unexplained(drop, problem, finding);
-	else if (in->trace && nft_trace_active(in->trace))
-		table_unexplained(drop, "no rule of nftables reported it (iptables-legacy, conntrack, or another hook)",
-		                  finding);
-	else
-		table_unexplained(
-		    drop, "there are no nftables rules here (iptables-legacy, conntrack, or another hook)", finding);
+	else if (in->trace && nft_trace_overruns(in->trace))
+		table_unexplained(drop, "the kernel had to throw nftables trace messages away", finding);
+	else if (!strcmp(drop->function, "nft_do_chain"))
+		table_unexplained(drop, "a rule of nftables, whose trace did not come", finding);
+	else if (!traceless_inspect(in->traceless, drop, now_ns, finding))
+		table_unexplained(drop, finding->evidence, finding);
 }
 
 /* Fills the finding; false if the answer may still come and there is time to wait for it. */
@@ -288,7 +302,7 @@ static bool drop_answer(struct inspect *in, const struct drop *drop, const struc
 		return true;
 	if (in->trace && nft_trace_active(in->trace) && now_ns < waiting->deadline_ns)
 		return false;
-	netfilter_unexplained(in, drop, finding);
+	netfilter_untraced(in, drop, now_ns, finding);
 	return true;
 }
 

@@ -196,7 +196,10 @@ void nft_trace_read(struct nft_trace *trace, uint64_t now_ns)
 {
 	trace->now_ns = now_ns;
 	trace->changed = false;
-	trace->overruns += read_socket(trace, trace->traces, trace_event);
+	if (read_socket(trace, trace->traces, trace_event)) {
+		trace->overruns++;
+		verdicts_clear(trace->verdicts); /* with some missing, order does not tell whose the others are */
+	}
 	if (read_socket(trace, trace->changes, change_event))
 		trace->changed = true;
 	if (!trace->changed)

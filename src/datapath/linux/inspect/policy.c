@@ -5,11 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum vt_cause policy_cause(const struct verdict *verdict, const struct nft_rule *rule, bool outer)
+/* True if the rule with the verdict's handle may not be the one any more that dropped. */
+static bool policy_stale(const struct nft_trace *trace, const struct verdict *verdict)
+{
+	return verdict->generation != nft_trace_generation(trace) || nft_trace_changing(trace);
+}
+
+static enum vt_cause policy_cause(const struct nft_trace *trace, const struct verdict *verdict,
+                                  const struct nft_rule *rule, bool outer)
 {
 	if (outer)
 		return VT_CAUSE_UNDERLAY_FILTERED;
-	if (rule->limits)
+	if (rule->limits && !policy_stale(trace, verdict))
 		return VT_CAUSE_LIMIT_NFT_RULE;
 	if (rule->iptables)
 		return VT_CAUSE_POLICY_IPTABLES;
@@ -20,7 +27,7 @@ static enum vt_cause policy_cause(const struct verdict *verdict, const struct nf
 static const char *policy_text(const struct nft_trace *trace, const struct verdict *verdict,
                                const struct nft_rule *rule)
 {
-	if (verdict->generation != nft_trace_generation(trace) || nft_trace_changing(trace))
+	if (policy_stale(trace, verdict))
 		return "(the ruleset has changed since)";
 	return rule->text[0] ? rule->text : "(its text cannot be listed)";
 }
@@ -46,7 +53,7 @@ int policy_inspect(struct rtnl *rt, struct nft_trace *trace, struct nft_rules *r
 		return 0;
 	family = nft_family_name(verdict->family);
 	rule = nft_rules_get(rules, verdict->family, verdict->table, verdict->chain, verdict->handle);
-	cause = policy_cause(verdict, rule, outer || drop_is_outer(drop));
+	cause = policy_cause(trace, verdict, rule, outer || drop_is_outer(drop));
 	policy_device(rt, verdict, finding);
 	if (!verdict->handle)
 		return drop_found(finding, cause, "table %s %s chain %s: policy drop, no rule accepted the packet",

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""VTrace's own losses: counted, shown, and nobody blamed for what only VTrace did not see."""
+
+import os
+import signal
+
+from checks import show
+from lab import AGENTS, System
+
+FLOW = "udp and src host 10.0.1.1 and dst host 10.0.1.2 and dst port 53"
+
+
+def check_nobody_is_blamed(result, node):
+    """What was not seen is unfinished, no cause is made of it, and the node is named or its records are counted."""
+    packets = result["packets"]
+    assert result["causes"] == [] and result["verdict"] is None, show(result)
+    assert packets["lost"] == packets["dropped"] == 0, show(result)
+    assert packets["delivered"] + packets["unfinished"] == packets["coloured"] > 0, show(result)
+    named = [failed["node"] for failed in result["nodes"]["failed"]]
+    assert node in named or result["records"]["missing"] > 0, show(result)
+
+
+def test_a_node_without_agent(lab):
+    system = System(lab, {node: options for node, options in AGENTS.items() if node != "b"})
+    try:
+        lab.meet("vm1", "10.0.1.2")
+        result = system.trace(FLOW, lambda: lab.send_udp("vm1", "10.0.1.2", 53, 10))
+        assert result["causes"] == [] and result["packets"]["unfinished"] == 10, show(result)
+    finally:
+        assert system.stop() == []
+
+
+def test_an_agent_is_killed_and_comes_back(lab, agents):
+    lab.meet("vm1", "10.0.1.2")
+    trace = agents.add(FLOW, 20, 4)
+    lab.send_udp("vm1", "10.0.1.2", 53, 5)
+    agents.agents["b"].kill()
+    lab.send_udp("vm1", "10.0.1.2", 53, 5, seed=2)
+    agents.start_agent("b")
+    lab.send_udp("vm1", "10.0.1.2", 53, 5, seed=3)
+    result = trace.end()
+    assert result["packets"]["coloured"] == 15 and result["packets"]["unfinished"] > 0, show(result)
+    check_nobody_is_blamed(result, "b")
+    said = agents.cli("result", trace.id).stdout
+    assert "unfinished" in said, said
+
+
+def test_the_server_is_killed_and_comes_back(lab, agents):
+    """The running trace ends without a verdict and says why; the agents come back by themselves, and tracing goes on."""
+    lab.meet("vm1", "10.0.1.2")
+    trace = agents.add(FLOW, 20, 30)
+    lab.send_udp("vm1", "10.0.1.2", 53, 5)
+    agents.server.kill()
+    agents.start_server()
+    result = trace.wait_state("failed", "done", "cancelled", timeout=10)
+    assert result["state"] == "failed" and result["error"], show(result)
+    assert result["causes"] == [], show(result)
+    for node in AGENTS:
+        agents.wait_connected(node)
+    again = agents.trace(FLOW, lambda: lab.send_udp("vm1", "10.0.1.2", 53, 10, seed=4), count=10)
+    assert again["packets"]["delivered"] == 10 and again["causes"] == [], show(again)
+
+
+def cut(lab, state):
+    """The management network loses whatever comes from host b."""
+    if state == "on":
+        lab.run("ctl", "nft", "table bridge cut { chain i { type filter hook input priority 0; ip saddr 172.30.0.2 drop; }; }")
+    else:
+        lab.run("ctl", "nft", "delete table bridge cut")
+
+
+def test_batches_wait_for_the_network(lab, agents):
+    """The way from host b's agent to the server is cut while packets flow: its records arrive once it is mended."""
+    lab.meet("vm1", "10.0.1.2")
+
+    def send():
+        cut(lab, "on")
+        lab.send_udp("vm1", "10.0.1.2", 53, 10)
+        cut(lab, "off")
+
+    result = agents.trace(FLOW, send)
+    assert result["packets"]["delivered"] == 10 and result["causes"] == [], show(result)
+
+
+def test_batches_that_never_come(lab, agents):
+    lab.meet("vm1", "10.0.1.2")
+    result = agents.trace(FLOW, lambda: (cut(lab, "on"), lab.send_udp("vm1", "10.0.1.2", 53, 10)))
+    cut(lab, "off")
+    assert result["packets"]["unfinished"] == 10, show(result)
+    check_nobody_is_blamed(result, "b")
+
+
+def test_the_ring_of_records_is_full(lab, agents):
+    """Host a's agent stands still while more packets pass than its ring holds (8 MB, two records a packet)."""
+    lab.meet("vm1", "10.0.1.4")
+    lab.absorb("10.0.1.4", 53)
+    pid = agents.agents["a"].pid
+    trace = agents.add("udp and src host 10.0.1.1 and dst host 10.0.1.4 and dst port 53", 40000, 4)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        lab.send_udp("vm1", "10.0.1.4", 53, 40000, rate=40000)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    result = trace.end()
+    assert result["packets"]["coloured"] == 40000 and result["records"]["missing"] > 0, show(result)
+    assert result["packets"]["lost"] == 0, show(result)
+    assert [c for c in result["causes"] if c["code"] != "socket-full"] == [], show(result)
+    said = agents.cli("result", trace.id).stdout
+    assert "missing" in said or "lost" in said, said
