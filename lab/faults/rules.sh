@@ -148,3 +148,21 @@ fault_iptables_legacy_underlay_b() {
 fault_conntrack_full_gw() {
 	at gw "$FAULTS_DIR/../conntrack-fill" "$1"
 }
+
+#: nft-netdev-ingress-a | a | policy-nft-rule | a rule of family netdev at the ingress of vm1's port on host a drops UDP port 53
+fault_nft_netdev_ingress_a() {
+	nft_table "$1" a 'netdev port' \
+		'chain vm1in { type filter hook ingress device vm1 priority 0; udp dport 53 drop; }'
+}
+
+#: nft-netdev-egress-b | b | policy-nft-rule | a rule of family netdev at the egress of vm2's port on host b drops UDP port 53
+fault_nft_netdev_egress_b() {
+	nft_table "$1" b 'netdev port' \
+		'chain vm2out { type filter hook egress device vm2 priority 0; udp dport 53 drop; }'
+}
+
+#: nft-netdev-underlay-b | b | underlay-filtered | a rule of family netdev at the underlay port of host b drops VXLAN
+fault_nft_netdev_underlay_b() {
+	nft_table "$1" b 'netdev port' \
+		"chain eth0in { type filter hook ingress device eth0 priority 0; udp dport $VXLAN_PORT drop; }"
+}

@@ -20,12 +20,26 @@
 
 #define PRIORITY_INET   (-350) /* behind the stateless raw hooks at -400, before raw, conntrack and filters */
 #define PRIORITY_BRIDGE (-400) /* before dstnat of family bridge at -300 */
-#define BATCH_SIZE      8192   /* our largest batch, two chains and two rules, takes under 1000 bytes */
+#define PRIORITY_NETDEV INT32_MIN
+#define HOOKS_MAX       64 /* of family netdev: devices with chains of others; drops by further ones are not traced */
+#define BATCH_SIZE      65536 /* our largest batch, 64 chains and rules of family netdev, takes some 25 KB of one half */
+
+/* A device and its ingress or egress (NF_NETDEV_*), where somebody has a chain. */
+struct netdev_hook {
+	char device[IFNAMSIZ];
+	uint32_t hook;
+};
+
+struct netdev_hooks {
+	unsigned int count;
+	struct netdev_hook list[HOOKS_MAX];
+};
 
 struct nft_tables {
 	struct mnl_socket *socket;
 	uint32_t mask, seq;
 	int installed;
+	struct netdev_hooks hooks; /* that our table of family netdev is at */
 	char name[32];
 	uint64_t buffer[BATCH_SIZE / 8]; /* requests and answers in turn */
 };
@@ -33,10 +47,13 @@ struct nft_tables {
 struct trace_chain {
 	const char *name;
 	uint32_t hook;
+	const char *device; /* family netdev, else NULL */
 };
 
-static const struct trace_chain inet_chains[] = {{"prerouting", NF_INET_PRE_ROUTING}, {"output", NF_INET_LOCAL_OUT}};
-static const struct trace_chain bridge_chains[] = {{"prerouting", NF_BR_PRE_ROUTING}, {"output", NF_BR_LOCAL_OUT}};
+static const struct trace_chain inet_chains[] = {{"prerouting", NF_INET_PRE_ROUTING, NULL},
+                                                 {"output", NF_INET_LOCAL_OUT, NULL}};
+static const struct trace_chain bridge_chains[] = {{"prerouting", NF_BR_PRE_ROUTING, NULL},
+                                                   {"output", NF_BR_LOCAL_OUT, NULL}};
 
 int nft_tables_open(struct nft_tables **ret, uint32_t mark_mask, struct vt_err *err)
 {
@@ -83,6 +100,13 @@ static void put_table(struct nft_tables *tables, struct mnl_nlmsg_batch *batch, 
 	mnl_nlmsg_batch_next(batch);
 }
 
+static int32_t chain_priority(uint16_t family)
+{
+	if (family == NFPROTO_NETDEV)
+		return PRIORITY_NETDEV;
+	return family == NFPROTO_BRIDGE ? PRIORITY_BRIDGE : PRIORITY_INET;
+}
+
 static void put_chain(struct nft_tables *tables, struct mnl_nlmsg_batch *batch, uint16_t family,
                       const struct trace_chain *trace)
 {
@@ -95,7 +119,9 @@ static void put_chain(struct nft_tables *tables, struct mnl_nlmsg_batch *batch, 
 	nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, trace->name);
 	nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, "filter");
 	nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, trace->hook);
-	nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, family == NFPROTO_BRIDGE ? PRIORITY_BRIDGE : PRIORITY_INET);
+	nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, chain_priority(family));
+	if (trace->device)
+		nftnl_chain_set_str(chain, NFTNL_CHAIN_DEV, trace->device);
 	nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
 	nlh = nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(batch), NFT_MSG_NEWCHAIN, family, NLM_F_CREATE | NLM_F_ACK,
 	                            tables->seq++);
@@ -258,6 +284,10 @@ static int tables_remove(struct nft_tables *tables, int kinds)
 		put_table(tables, batch, NFT_MSG_DELTABLE, NFPROTO_BRIDGE);
 		acks++;
 	}
+	if (kinds & NFT_TABLE_NETDEV) {
+		put_table(tables, batch, NFT_MSG_DELTABLE, NFPROTO_NETDEV);
+		acks++;
+	}
 	return batch_end(tables, batch, acks);
 }
 
@@ -293,14 +323,13 @@ static int table_seen(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-/* Which kinds someone's rules call for, or -errno. */
-static int tables_wanted(struct nft_tables *tables)
+/* Dumps what there is of a kind (NFT_MSG_GET*) and family to `cb`. 0 or -errno. */
+static int dump(struct nft_tables *tables, uint16_t type, uint16_t family, mnl_cb_t cb, void *arg)
 {
 	unsigned int portid = mnl_socket_get_portid(tables->socket);
 	uint32_t seq = tables->seq++;
-	struct nlmsghdr *nlh =
-	    nftnl_nlmsg_build_hdr((char *)tables->buffer, NFT_MSG_GETTABLE, NFPROTO_UNSPEC, NLM_F_DUMP, seq);
-	int wanted = 0, ret = 1;
+	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr((char *)tables->buffer, type, family, NLM_F_DUMP, seq);
+	int ret = 1;
 
 	if (mnl_socket_sendto(tables->socket, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
@@ -309,11 +338,92 @@ static int tables_wanted(struct nft_tables *tables)
 
 		if (n < 0)
 			return -errno;
-		ret = mnl_cb_run(tables->buffer, (size_t)n, seq, portid, table_seen, &wanted);
+		ret = mnl_cb_run(tables->buffer, (size_t)n, seq, portid, cb, arg);
 		if (ret < 0 && errno == EINTR) /* the ruleset changed meanwhile: a notification makes us look again */
 			ret = 1;
 	}
-	return ret < 0 ? -errno : wanted;
+	return ret < 0 ? -errno : 0;
+}
+
+/* Which kinds someone's rules call for, or -errno. */
+static int tables_wanted(struct nft_tables *tables)
+{
+	int wanted = 0, ret = dump(tables, NFT_MSG_GETTABLE, NFPROTO_UNSPEC, table_seen, &wanted);
+
+	return ret < 0 ? ret : wanted;
+}
+
+static void hook_add(struct netdev_hooks *hooks, const char *device, uint32_t number)
+{
+	struct netdev_hook hook = {.hook = number};
+
+	snprintf(hook.device, sizeof(hook.device), "%s", device);
+	for (unsigned int i = 0; i < hooks->count; i++)
+		if (!memcmp(&hooks->list[i], &hook, sizeof(hook)))
+			return;
+	if (hooks->count < HOOKS_MAX)
+		hooks->list[hooks->count++] = hook;
+}
+
+/* One chain of family netdev: notes the devices of a base chain of somebody else. */
+static int chain_seen(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nftnl_chain *chain = nftnl_chain_alloc();
+	struct netdev_hooks *hooks = arg;
+	const char *const *devices;
+	uint32_t hook;
+
+	if (!chain)
+		return MNL_CB_ERROR;
+	if (nftnl_chain_nlmsg_parse(nlh, chain) == 0 && nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM) &&
+	    strncmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), NFT_TABLE_PREFIX, strlen(NFT_TABLE_PREFIX))) {
+		hook = nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM);
+		devices = nftnl_chain_get_array(chain, NFTNL_CHAIN_DEVICES);
+		for (; devices && *devices; devices++)
+			hook_add(hooks, *devices, hook);
+		if (nftnl_chain_is_set(chain, NFTNL_CHAIN_DEV))
+			hook_add(hooks, nftnl_chain_get_str(chain, NFTNL_CHAIN_DEV), hook);
+	}
+	nftnl_chain_free(chain);
+	return MNL_CB_OK;
+}
+
+static int netdev_install(struct nft_tables *tables, const struct netdev_hooks *hooks)
+{
+	struct mnl_nlmsg_batch *batch = batch_begin(tables);
+	char name[16];
+
+	if (!batch)
+		return -ENOMEM;
+	put_table(tables, batch, NFT_MSG_NEWTABLE, NFPROTO_NETDEV);
+	for (unsigned int i = 0; i < hooks->count; i++) {
+		struct trace_chain chain = {.name = name, .hook = hooks->list[i].hook, .device = hooks->list[i].device};
+
+		snprintf(name, sizeof(name), "hook%u", i);
+		put_chain(tables, batch, NFPROTO_NETDEV, &chain);
+		put_rule(tables, batch, NFPROTO_NETDEV, name);
+	}
+	return batch_end(tables, batch, 1 + 2 * hooks->count);
+}
+
+/* Our table of family netdev is made anew whenever the devices are others, which is rare. */
+static int netdev_follow(struct nft_tables *tables)
+{
+	struct netdev_hooks hooks = {0};
+	int ret = dump(tables, NFT_MSG_GETCHAIN, NFPROTO_NETDEV, chain_seen, &hooks);
+
+	if (ret < 0 || !memcmp(&hooks, &tables->hooks, sizeof(hooks)))
+		return ret == -EOPNOTSUPP || ret == -EINVAL ? 0 : ret; /* a kernel without the family */
+	if (tables->installed & NFT_TABLE_NETDEV)
+		tables_remove(tables, NFT_TABLE_NETDEV);
+	tables->installed &= ~NFT_TABLE_NETDEV;
+	memset(&tables->hooks, 0, sizeof(tables->hooks));
+	ret = hooks.count ? netdev_install(tables, &hooks) : 0;
+	if (ret < 0)
+		return ret;
+	tables->hooks = hooks;
+	tables->installed |= hooks.count ? NFT_TABLE_NETDEV : 0;
+	return 0;
 }
 
 static int follow_one(struct nft_tables *tables, int wanted, int kind, uint16_t family)
@@ -331,7 +441,7 @@ static int follow_one(struct nft_tables *tables, int wanted, int kind, uint16_t 
 
 int nft_tables_follow(struct nft_tables *tables, struct vt_err *err)
 {
-	int wanted = tables_wanted(tables), ret, bridge;
+	int wanted = tables_wanted(tables), ret, bridge, netdev;
 
 	if (wanted == -EINVAL || wanted == -EOPNOTSUPP || wanted == -EPROTONOSUPPORT)
 		return 0; /* a kernel without nf_tables has no rules that could drop anything */
@@ -340,6 +450,8 @@ int nft_tables_follow(struct nft_tables *tables, struct vt_err *err)
 	ret = follow_one(tables, wanted, NFT_TABLE_INET, NFPROTO_INET);
 	bridge = follow_one(tables, wanted, NFT_TABLE_BRIDGE, NFPROTO_BRIDGE);
 	ret = ret ? ret : bridge;
+	netdev = netdev_follow(tables);
+	ret = ret ? ret : netdev;
 	if (ret < 0)
 		return vt_fail(err, -ret, "install nftables table %s: %s (needs CAP_NET_ADMIN and kernel 5.12)",
 		               tables->name, strerror(-ret));
@@ -350,6 +462,7 @@ void nft_tables_remove(struct nft_tables *tables)
 {
 	tables_remove(tables, tables->installed);
 	tables->installed = 0;
+	memset(&tables->hooks, 0, sizeof(tables->hooks));
 }
 
 int nft_tables_installed(const struct nft_tables *tables)

@@ -2,9 +2,9 @@
 /*
  * Our own nftables tables, whose one rule asks for a trace of coloured packets:
  *     meta mark & MASK == MASK meta nftrace set 1
- * in prerouting and output of family inet at priority -350 (before everything but raw), and of family bridge at -400.
- * The tables carry NFT_TABLE_F_OWNER (kernel 5.12): they belong to our netlink socket and the kernel removes them when
- * it closes, however we end.
+ * in prerouting and output of family inet at priority -350 (before everything but raw), of family bridge at -400, and
+ * of family netdev in front of all, on just those devices where others have chains. The tables carry NFT_TABLE_F_OWNER
+ * (kernel 5.12): they belong to our netlink socket and the kernel removes them when it closes, however we end.
  */
 #ifndef VT_DATAPATH_LINUX_INSPECT_NFT_TABLE_H
 #define VT_DATAPATH_LINUX_INSPECT_NFT_TABLE_H
@@ -21,6 +21,7 @@ struct nft_tables;
 enum nft_table_kind {
 	NFT_TABLE_INET = 1 << 0,   /* someone has rules of family ip, ip6 or inet */
 	NFT_TABLE_BRIDGE = 1 << 1, /* someone has rules of family bridge */
+	NFT_TABLE_NETDEV = 1 << 2, /* someone has rules of family netdev, at the ingress or egress of devices */
 };
 
 int nft_tables_open(struct nft_tables **ret, uint32_t mark_mask, struct vt_err *err);
