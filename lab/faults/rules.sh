@@ -166,3 +166,42 @@ fault_nft_netdev_underlay_b() {
 	nft_table "$1" b 'netdev port' \
 		"chain eth0in { type filter hook ingress device eth0 priority 0; udp dport $VXLAN_PORT drop; }"
 }
+
+#: nft-vmap-gw | gw | policy-nft-rule | a verdict map on the gateway drops UDP port 53
+fault_nft_vmap_gw() {
+	nft_table "$1" gw 'inet fwmap' \
+		'chain forward { type filter hook forward priority 0; udp dport vmap { 53 : drop, 54 : accept }; }'
+}
+
+#: nft-meter-gw | gw | limit-nft-rule | a dynamic set on the gateway limits each sender to 5 datagrams a second
+fault_nft_meter_gw() {
+	nft_table "$1" gw 'inet fwmeter' \
+		'set senders { type ipv4_addr; size 128; flags dynamic; timeout 60s; }
+		 chain forward { type filter hook forward priority 0;
+		 udp dport 53 update @senders { ip saddr limit rate over 5/second burst 5 packets } drop; }'
+}
+
+#: nft-reset-gw | gw | policy-nft-rule | a rule on the gateway answers TCP port 80 with a reset
+fault_nft_reset_gw() {
+	nft_table "$1" gw 'inet fwreset' \
+		'chain forward { type filter hook forward priority 0; tcp dport 80 reject with tcp reset; }'
+}
+
+#: iptables-hashlimit-gw | gw | limit-nft-rule | an iptables (nft) rule with hashlimit on the gateway drops UDP port 53 over 5 a second
+fault_iptables_hashlimit_gw() {
+	if [ "$1" = on ]; then
+		at gw iptables-nft -I FORWARD -p udp --dport 53 -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 \
+			--hashlimit-mode srcip --hashlimit-name vtrace -j DROP
+	else
+		nft_table off gw 'ip filter' ''
+	fi
+}
+
+#: ebtables-b | b | policy-iptables | an ebtables (nft) rule on host b drops what comes from vm1
+fault_ebtables_b() {
+	if [ "$1" = on ]; then
+		at b ebtables-nft -A FORWARD -p IPv4 --ip-proto udp --ip-dport 53 -j DROP
+	else
+		nft_table off b 'bridge filter' ''
+	fi
+}
