@@ -181,6 +181,21 @@ static bool locked_out(struct rtnl *rt, const struct drop *drop, const struct rt
 	return !entry.found || entry.port != in->ifindex || entry.local;
 }
 
+int port_blocked_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
+{
+	struct rtnl_link link = {0}, bridge;
+
+	if (rtnl_link(rt, drop->rec->ifindex, &link) == 0 && rtnl_link(rt, link.master, &bridge) == 0 &&
+	    !(bridge.flags & IFF_UP))
+		return drop_found(finding, VT_CAUSE_PORT_BLOCKED,
+		                  "bridge port %s takes no packets: the bridge %s is down", link.name, bridge.name);
+	if (link.bridge_port && link.state != BR_STATE_FORWARDING)
+		return drop_found(finding, VT_CAUSE_PORT_BLOCKED, "bridge port %s takes no packets: its state is %s",
+		                  link.name, state_name(link.state));
+	return drop_found(finding, VT_CAUSE_PORT_BLOCKED,
+	                  "bridge port %s took no packets: its state was not forwarding", drop->device);
+}
+
 int bridge_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
 {
 	static const uint8_t none[6];

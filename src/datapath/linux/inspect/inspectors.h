@@ -37,11 +37,11 @@ int programs_egress_inspect(struct rtnl *rt, const struct drop *drop, struct fin
 int programs_xdp_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 /* port.c: state of the device itself */
-int port_blocked_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int port_down_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int port_mac_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 /* bridge.c: which port of a bridge did not take the frame, and why */
+int port_blocked_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int bridge_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 #endif
