@@ -15,3 +15,8 @@ fault_underlay_route_mtu_a() {
 		at a ip route del 172.31.0.2/32 dev eth0
 	fi
 }
+
+#: vxlan-mtu-a | a | mtu-exceeded | the VXLAN device of VNI 100 on host a has an MTU of 1300
+fault_vxlan_mtu_a() {
+	if [ "$1" = on ]; then at a ip link set vx100 mtu 1300; else at a ip link set vx100 mtu 1500; fi
+}

@@ -205,3 +205,10 @@ fault_ebtables_b() {
 		nft_table off b 'bridge filter' ''
 	fi
 }
+
+#: nft-invalid-gw | gw | policy-nft-rule | a rule on the gateway drops what connection tracking calls invalid (a wrong UDP checksum)
+fault_nft_invalid_gw() {
+	spoil "$1" 'udp dport 53 udp checksum set 0x1234'
+	nft_table "$1" gw 'inet fwinvalid' \
+		'chain forward { type filter hook forward priority 0; ct state invalid drop; }'
+}
