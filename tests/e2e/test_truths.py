@@ -113,6 +113,41 @@ def test_a_retransmission_arrives(lab, agents):
     assert packets["delivered"] + packets["dropped"] + packets["unfinished"] == packets["coloured"], show(result)
 
 
+def test_an_entry_with_two_hosts(lab, agents):
+    """Host a sends every packet for vm2 to host b and to the gateway, which drops its copy."""
+    lab.meet("vm1", "10.0.1.2")
+    lab.run("a", "bridge", "fdb", "append", VM2_MAC, "dev", "vx100", "dst", "172.31.0.3", "self", "permanent")
+    result = agents.trace(VM1_DNS, lambda: lab.send_udp("vm1", "10.0.1.2", 53, 10), count=10)
+    assert result["packets"]["delivered"] == 10 and result["causes"] == [], show(result)
+
+
+def test_duplicated_packets(lab, agents):
+    """The underlay switch delivers every packet of host a twice."""
+    lab.meet("vm1", "10.0.1.2")
+    lab.run("wire", "nft", 'table netdev t { chain i { type filter hook ingress device "a" priority 0; udp dport 4789 dup to "b"; }; }')
+    result = agents.trace(VM1_DNS, lambda: lab.send_udp("vm1", "10.0.1.2", 53, 10), count=10)
+    assert result["packets"]["delivered"] == 10 and result["causes"] == [], show(result)
+    assert result["packets"]["coloured"] == 10, show(result)
+
+
+def test_one_of_two_ways(lab, agents):
+    """The gateway spreads flows over two next hops, one of which nobody answers for: just the flows that go there are lost."""
+    flows = 16
+    lab.meet("vm1", "10.0.2.3")
+    lab.run("gw", "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1")
+    lab.run("gw", "ip", "route", "add", "10.0.2.3/32", "nexthop", "dev", "vx200", "nexthop", "via", "10.0.2.77", "dev", "vx200")
+
+    def send():
+        for port in range(4000, 4000 + flows):
+            lab.send_udp("vm1", "10.0.2.3", 53, 1, src_port=port, seed=port)
+
+    result = agents.trace(VM1_DNS, send, count=flows)
+    lost = result["packets"]["dropped"]
+    assert told(result) == [("neighbour-failed", "gw", "forward", lost)], show(result)
+    assert 0 < lost < flows and result["packets"]["delivered"] == flows - lost, show(result)
+    assert "10.0.2.77" in result["verdict"]["evidence"], show(result)
+
+
 def test_records_that_come_late(lab, agents):
     """An agent that stands still for half a second delays its records, no more."""
     lab.meet("vm1", "10.0.1.2")
@@ -120,7 +155,9 @@ def test_records_that_come_late(lab, agents):
 
     def send():
         os.kill(pid, signal.SIGSTOP)
+        goes_on.start()
         lab.send_udp("vm1", "10.0.1.2", 53, 10)
-        threading.Timer(0.5, os.kill, (pid, signal.SIGCONT)).start()
 
+    goes_on = threading.Timer(0.5, os.kill, (pid, signal.SIGCONT))
     check_healthy(agents.trace(VM1_DNS, send, count=10), 10, ROUTE)
+    goes_on.join()

@@ -103,14 +103,44 @@ static enum vt_cause neigh_cause(const struct drop *drop)
 	return drop_is_outer(drop) ? VT_CAUSE_VTEP_NEIGHBOUR_FAILED : VT_CAUSE_NEIGHBOUR_FAILED;
 }
 
+#define NUD_ANSWERED (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
+
+struct neigh_failing {
+	unsigned int count;
+	struct neigh last;
+};
+
+static void neigh_failing_keep(void *arg, const struct neigh *neigh)
+{
+	struct neigh_failing *failing = arg;
+
+	if (!neigh->address_size || !(neigh->state & (NUD_FAILED | NUD_INCOMPLETE)))
+		return;
+	failing->count++;
+	failing->last = *neigh;
+}
+
+/*
+ * A look-up without the packet's ports may take another of several next hops than the packet took. One that has
+ * answered is not the one: then it is the only one of the device that has not, or it is not known which.
+ */
 int neigh_failed_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
 {
+	const char *how = drop_fib_key(drop).family == AF_INET ? "ARP" : "neighbour discovery";
+	struct neigh_failing failing = {0};
 	char next[INET6_ADDRSTRLEN];
 	struct neigh neigh;
 
-	neigh_next_hop(rt, drop, next, &neigh);
+	if (neigh_next_hop(rt, drop, next, &neigh) && (neigh.state & NUD_ANSWERED)) {
+		neigh_dump(rt, drop_fib_key(drop).family, drop->rec->ifindex, neigh_failing_keep, &failing);
+		if (failing.count != 1)
+			return drop_found(finding, neigh_cause(drop),
+			                  "a next hop on %s does not answer (%s): not %s, which does", drop->device,
+			                  how, next);
+		inet_ntop(drop_fib_key(drop).family, failing.last.address, next, sizeof(next));
+	}
 	return drop_found(finding, neigh_cause(drop), "neighbour %s on %s does not answer (%s)", next, drop->device,
-	                  drop_fib_key(drop).family == AF_INET ? "ARP" : "neighbour discovery");
+	                  how);
 }
 
 int neigh_queue_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
