@@ -64,7 +64,7 @@ def flow_filter(case, family):
 
 def send(lab, case, family):
     if case.send:
-        if case.listen and case.proto == "udp":
+        if case.listen and any("udp-send" in word for word in case.send):
             lab.absorb(ADDRESSES[case.to][family], case.port)
         lab.run(case.source, *[word.format(**words(case, family)) for word in case.send], check=False)
         return
