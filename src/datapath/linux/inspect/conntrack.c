@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define ANSWER_SIZE 16384 /* statistics of a CPU take some 150 bytes, the kernel sends them in pages */
 
@@ -80,10 +81,13 @@ static int ask(struct mnl_socket *socket, uint8_t message, uint16_t flags, mnl_c
 
 int conntrack_read(struct conntrack_state *ret)
 {
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	struct mnl_socket *socket;
 	int code;
 
 	memset(ret, 0, sizeof(*ret));
+	if (access("/proc/sys/net/netfilter/nf_conntrack_max", F_OK) < 0)
+		return -errno; /* nothing tracks connections here, and asking would load the module that does */
+	socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (!socket)
 		return -errno;
 	code = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
