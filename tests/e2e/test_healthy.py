@@ -60,18 +60,30 @@ def test_tcp(shared, dst, port, vm, route):
     check_healthy(result, None, route)
 
 
+def retransmitted(lab):
+    """Segments that vm1 has sent again so far."""
+    return lab.run("vm1", "nstat", "-asz", "TcpRetransSegs").stdout
+
+
 @pytest.mark.parametrize("offload", ["on", "off"])
 def test_big_tcp_segments_and_merges(shared, offload):
     """2 MB of TCP. With offload the sender's packets are segmented behind it, without it the receiver merges them."""
     shared.lab.run("vm1", "ethtool", "-K", "eth0", "tso", offload, "gso", offload)
     sink = shared.lab.listen("vm2", "tcp-sink", 80)
+    before = retransmitted(shared.lab)
     result = shared.trace(
         "tcp and src host 10.0.1.1 and dst host 10.0.1.2 and dst port 80",
         lambda: shared.lab.traffic("vm1", "tcp-send", "10.0.1.2", 80, "-s", 2000000), count=10000, seconds=3,
     )
     shared.lab.run("vm1", "ethtool", "-K", "eth0", "tso", "on", "gso", "on")
     assert counts(sink.wait()) == {"received": 1, "bytes": 2000000, "bad": 0}
-    check_healthy(result, None, SAME_VNI)
+    if retransmitted(shared.lab) == before:
+        check_healthy(result, None, SAME_VNI)
+        return
+    # a busy machine made the sender repeat segments: of equal bytes it is not known which were merged into what
+    packets = result["packets"]
+    assert result["causes"] == [] and packets["delivered"] + packets["unfinished"] == packets["coloured"], show(result)
+    assert packets["delivered"] > 0.9 * packets["coloured"], show(result)
 
 
 @pytest.mark.parametrize("proto, word", [(253, "proto 253"), (132, "sctp"), (47, "proto 47")])
