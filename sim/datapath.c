@@ -128,7 +128,8 @@ static void emit(struct world *w, struct node *node, struct copy *copy, const st
 
 	copy->packet->ident->made++;
 	w->records++;
-	truth_visit(w, copy->packet, node->index, copy->colour);
+	if (!(what->rec.flags & VT_REC_OTHERHOST))
+		truth_visit(w, copy->packet, node->index, copy->colour);
 	for (const struct copy *rider = copy->riders; rider; rider = rider->next)
 		truth_visit(w, rider->packet, node->index, copy->colour);
 	if (!ring_takes(w, node, dp)) {

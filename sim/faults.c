@@ -51,6 +51,7 @@ void knobs_draw(struct world *w, uint32_t nodes_max)
 	};
 	if (w->knobs.many_faults)
 		w->knobs.faults = 80;
+	w->strays_percent = random_percent(&w->switches, 25) ? 1 + random_below(&w->switches, 100) : 0;
 }
 
 /* --- packets' trouble --------------------------------------------------------------------------------------------- */

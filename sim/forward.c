@@ -152,6 +152,34 @@ static bool has_equals(const struct flow *flow)
 	return flow->no_ip_id && (flow->tuple.proto == 6 ? !flow->timestamps : flow->same_payload);
 }
 
+static void stray_enters(struct world *w, void *what, uint64_t number)
+{
+	struct node *node = &w->nodes[number];
+
+	if (datapath_attached(node))
+		datapath_log(w, node, what, VT_LOC_IN, VT_REC_ENCAP | VT_REC_OTHERHOST, ETH0, "eth0", NULL);
+}
+
+/* A switch of the underlay floods: copies reach nodes that they are not for, are seen coming in, and are thrown away. */
+static void flood_underlay(struct world *w, const struct copy *copy, uint16_t next)
+{
+	uint32_t n = random_percent(&w->switches, w->strays_percent) ? 1 + random_below(&w->switches, 3) : 0;
+
+	for (; n && copy->colour; n--) {
+		uint32_t node = random_below(&w->switches, w->n_nodes);
+		struct copy *stray;
+
+		if (node == next || node == node_of(w, copy)->index)
+			continue;
+		stray = arena_take(&w->arena, sizeof(*stray));
+		*stray = *copy;
+		stray->riders = stray->next = NULL;
+		stray->no_mark = false;
+		events_add(&w->events, w->now + random_between(&w->switches, 20 * US, 200 * US), stray_enters, stray,
+		           node);
+	}
+}
+
 static void cross(struct world *w, void *what, uint64_t number)
 {
 	struct copy *copy = what;
@@ -162,6 +190,7 @@ static void cross(struct world *w, void *what, uint64_t number)
 		truth_blind(w, copy, BLIND_HOPS, node->index, next);
 	else if (copy->colour)
 		copy->colour++;
+	flood_underlay(w, copy, next);
 	if (fault_at(w, node->index, next, copy, 1 << FAULT_LINK)) {
 		copy_lost(w, copy, END_BETWEEN, next, NULL, NULL);
 		return;

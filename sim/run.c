@@ -93,6 +93,7 @@ bool run_seed(uint64_t seed, uint32_t nodes_max, bool verbose, struct tallies *t
 	w->verbose = verbose;
 	w->tallies = tallies;
 	random_init(&w->rnd, seed);
+	random_init(&w->switches, ~seed);
 	knobs_draw(w, nodes_max);
 	topology_make(w);
 	traffic_make(w);

@@ -164,7 +164,7 @@ fault_underlay_carrier_b() {
 	fi
 }
 
-#: underlay-flooded-b | gw | unexplained | the same, and the switch floods the gateway with what is for host b
+#: underlay-flooded-b | a | underlay-lost | the same, and the switch floods the gateway with what is for host b
 fault_underlay_flooded_b() {
 	if [ "$1" = on ]; then at wire ip link set dev b down; else at wire ip link set dev b up; fi
 }

@@ -89,11 +89,19 @@ static bool needs_all(const struct phys *phys, const struct trail *trail)
 
 /*
  * While the node that coloured the packet lost records, an equal one may have been coloured there and not recorded;
- * then what was recorded further on may be of either.
+ * then what was recorded further on may be of either. So it is with records that the node still had when it was given
+ * up.
  */
-static bool may_hide_equal(const struct analysis *a, const struct group *group, const struct phys *phys)
+static bool may_hide_equal(const struct analysis *a, const struct group *group, const struct trace *trace,
+                           const struct phys *phys)
 {
-	return phys->colour && node_lost_between(a->nodes[phys->colour->node], group->first_at, group->last_at);
+	const struct node *node = phys->colour ? a->nodes[phys->colour->node] : NULL;
+	const struct member *member = node ? member_find(trace, node) : NULL;
+
+	if (!node)
+		return false;
+	return node_lost_between(node, group->first_at, group->last_at) ||
+	       (member && member->gone && node->progress_at < group->last_at + node->lag);
 }
 
 static enum wait diagnose(const struct analysis *a, const struct group *group, const struct trace *trace,
@@ -105,8 +113,9 @@ static enum wait diagnose(const struct analysis *a, const struct group *group, c
 	*outcome = (struct outcome){.end = VT_UNFINISHED, .ambiguous = phys->ambiguous || mixed};
 	complete = !trail->loose && all_complete(a, trace, trail, group_window(a, group));
 	if (trail->leaf == LEAF_DELIVERED && !mixed) {
-		outcome->end = (needs_all(phys, trail) && !complete) || may_hide_equal(a, group, phys) ? VT_UNFINISHED
-		                                                                                       : VT_DELIVERED;
+		outcome->end = (needs_all(phys, trail) && !complete) || may_hide_equal(a, group, trace, phys)
+		                   ? VT_UNFINISHED
+		                   : VT_DELIVERED;
 		return WAIT_NONE;
 	}
 	if (trail->leaf == LEAF_NONE || mixed || trail->gap || trail->silent || trail->beyond) {
@@ -115,7 +124,7 @@ static enum wait diagnose(const struct analysis *a, const struct group *group, c
 			return wait;
 	}
 	/* behind a queue that is full a packet may still wait */
-	if (mixed || !closed || may_hide_equal(a, group, phys) || trail->queued ||
+	if (mixed || !closed || may_hide_equal(a, group, trace, phys) || trail->queued ||
 	    ((phys->ambiguous || is_translated(phys, trail)) && !complete))
 		return WAIT_NONE;
 	switch (trail->leaf) {

@@ -132,13 +132,13 @@ static void arrivals_sweep(struct analysis *a)
 	}
 }
 
-/* Remembers that something coloured of this flow was seen entering the node from this sender. */
+/* Remembers that something coloured of this flow, and meant for it, was seen entering the node from this sender. */
 static void note_arrival(struct analysis *a, const struct node *node, const struct vt_record *rec)
 {
 	struct arrival_key key;
 	struct arrival *arrival;
 
-	if (rec->loc != VT_LOC_IN || !(rec->flags & VT_REC_ENCAP) || rec->flags & VT_REC_COLOURED)
+	if (rec->loc != VT_LOC_IN || !(rec->flags & VT_REC_ENCAP) || rec->flags & (VT_REC_COLOURED | VT_REC_OTHERHOST))
 		return;
 	memset(&key, 0, sizeof(key));
 	key.flow = intern_hash(&rec->flow, sizeof(rec->flow));

@@ -332,6 +332,14 @@ struct node *node_by_addr(const struct analysis *a, const uint8_t addr[16])
 	return entry && entry->claims == 1 ? a->nodes[entry->node_xor] : NULL;
 }
 
+bool addr_is_known(const struct analysis *a, const uint8_t addr[16])
+{
+	struct node_addr *entry;
+
+	HASH_FIND(hh, a->addrs, addr, 16, entry);
+	return entry != NULL;
+}
+
 bool node_complete(const struct node *node, uint64_t since)
 {
 	if (node->down)

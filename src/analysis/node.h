@@ -43,6 +43,8 @@ bool node_queue_drops(const struct node *node, uint32_t ifindex, uint64_t since)
 /* The node with this address; NULL if there is none, or more than one. */
 struct node *node_by_addr(const struct analysis *a, const uint8_t addr[16]);
 
+bool addr_is_known(const struct analysis *a, const uint8_t addr[16]); /* some node has it, or several */
+
 /* No incident that reaches past `since`; when it began does not matter, a late record may be in it too. */
 bool node_complete(const struct node *node, uint64_t since);
 

@@ -5,11 +5,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "analysis/node.h"
+
+#define UNKNOWN_ENDS 8 /* hosts without an agent that a result names; whoever has more knows by the first */
 
 static struct trace *trace_find(const struct analysis *a, uint32_t task)
 {
@@ -393,6 +396,45 @@ static void name_failed(struct vt_result *result, const struct node *node, const
 	copy_text(failed->error, sizeof(failed->error), error);
 }
 
+/* Where a path ends that left for a tunnel end which no node has: its `outer`, else 0. */
+static uint32_t unknown_end(const struct analysis *a, const struct tally_path *path)
+{
+	const struct tally_hop *last = path->n_hops ? &path->hops[path->n_hops - 1] : NULL;
+	const struct outer *outer = last && last->has_out ? intern_get(&a->outers, last->outer) : NULL;
+
+	if (path->end != VT_UNFINISHED || !outer || last->has_error || addr_is_known(a, outer->dst))
+		return 0;
+	return last->outer;
+}
+
+/* Hosts without an agent have no name: their address stands for them. The first UNKNOWN_ENDS are named. */
+static void name_unknown_ends(const struct analysis *a, const struct trace *trace, struct vt_result *result)
+{
+	const struct outer *ends[UNKNOWN_ENDS];
+	uint64_t packets[UNKNOWN_ENDS];
+	unsigned int n = 0, i;
+
+	for (const struct tally_path *path = trace->paths; path; path = path->hh.next) {
+		const struct outer *end = intern_get(&a->outers, unknown_end(a, path));
+
+		for (i = 0; end && i < n && memcmp(ends[i]->dst, end->dst, 16) != 0;)
+			i++;
+		if (!end || i == UNKNOWN_ENDS)
+			continue;
+		packets[i] = path->packets + (i < n ? packets[i] : 0);
+		ends[i] = end;
+		n += i == n;
+	}
+	for (i = 0; i < n; i++) {
+		struct vt_result_node_error *failed = &result->failed[result->n_failed++];
+
+		vt_addr_format(ends[i]->dst, failed->node, sizeof(failed->node));
+		snprintf(failed->error, sizeof(failed->error),
+		         "no agent has this underlay address, and %" PRIu64 " packet%s left for it", packets[i],
+		         packets[i] == 1 ? "" : "s");
+	}
+}
+
 /* Records are missing, and no number says so. */
 static void name_incomplete(const struct analysis *a, const struct trace *trace, const struct node *node,
                             struct vt_result *result)
@@ -428,7 +470,7 @@ static int fill_nodes(const struct analysis *a, const struct trace *trace, struc
 {
 	bool *targets;
 
-	result->failed = calloc(a->n_nodes + 1, sizeof(*result->failed));
+	result->failed = calloc(a->n_nodes + UNKNOWN_ENDS, sizeof(*result->failed));
 	targets = calloc(a->n_nodes + 1, sizeof(*targets));
 	if (!result->failed || !targets) {
 		free(targets);
@@ -464,6 +506,7 @@ static int fill_nodes(const struct analysis *a, const struct trace *trace, struc
 		}
 		result->missing += member ? member_missing(a, trace, i) : node->missing;
 	}
+	name_unknown_ends(a, trace, result);
 	free(targets);
 	return 0;
 }

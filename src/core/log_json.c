@@ -22,6 +22,7 @@ static const struct {
     {"outer", VT_REC_OUTER},         {"local", VT_REC_LOCAL},
     {"frag", VT_REC_FRAG},           {"no-mark", VT_REC_NO_MARK},
     {"hop-limit", VT_REC_HOP_LIMIT}, {"later-frag", VT_REC_LATER_FRAG},
+    {"otherhost", VT_REC_OTHERHOST},
 };
 
 #define N_FLAGS (sizeof(flags) / sizeof(flags[0]))

@@ -29,6 +29,10 @@ def test_a_node_without_agent(lab):
         lab.meet("vm1", "10.0.1.2")
         result = system.trace(FLOW, lambda: lab.send_udp("vm1", "10.0.1.2", 53, 10))
         assert result["causes"] == [] and result["packets"]["unfinished"] == 10, show(result)
+        error = "no agent has this underlay address, and 10 packets left for it"
+        assert result["nodes"] == {"armed": 2, "failed": [{"node": "172.31.0.2", "error": error}]}, show(result)
+        said = system.cli("result", FLOW).stdout
+        assert f"node 172.31.0.2 took no part: {error}" in said, said
     finally:
         assert system.stop() == []
 

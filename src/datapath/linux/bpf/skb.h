@@ -6,6 +6,7 @@
 #include "datapath/linux/bpf/colour.h"
 #include "datapath/linux/bpf/emit.h"
 
+#define PACKET_OTHERHOST 3 /* pkt_type: the frame is for another MAC address, see packet(7) */
 #define ETH_IPV4 bpf_htons(0x0800)
 #define ETH_IPV6 bpf_htons(0x86dd)
 #define ETH_LEN  14

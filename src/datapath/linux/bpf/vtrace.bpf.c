@@ -144,6 +144,8 @@ __noinline int match_packet(struct __sk_buff *skb, __u32 l3, __u32 hop)
 		return p.outer_later_frag; /* carries no headers; its first fragment speaks for it */
 	s.hop = hop;
 	place(skb, &s);
+	if (ctx_get(skb, pkt_type) == PACKET_OTHERHOST)
+		s.flags |= VT_REC_OTHERHOST;
 	emit(&p, &s);
 	seen_add(p.id, hop);
 	colour_set(skb, hop);

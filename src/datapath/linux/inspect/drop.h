@@ -3,8 +3,8 @@
  * What an inspector is given (struct drop) and what it may answer (struct finding).
  *
  * An inspector returns 1 only when it is certain: then `cause` is set, `evidence` is one line of fact, and `device` is
- * set if the cause is about another device than the one the packet was seen at. It returns 0 when it cannot be certain;
- * it may then leave words in `evidence` that say what is known. The same fault must give the same words for every
+ * set if the cause is about another device than the one the packet was seen at; or `no_loss` is set and nothing else. It
+ * returns 0 when it cannot be certain; it may then leave words in `evidence` that say what is known. The same fault must give the same words for every
  * packet (no counters, no lengths, no times), so that a verdict can sum packets up.
  */
 #ifndef VT_DATAPATH_LINUX_INSPECT_DROP_H
@@ -35,7 +35,8 @@ struct finding {
 	enum vt_cause cause;
 	char device[VT_DEVICE_MAX]; /* empty: the drop's own */
 	char evidence[VT_EVIDENCE_MAX];
-	bool once; /* holds for this packet only: equal drops are to be looked at again */
+	bool once;    /* holds for this packet only: equal drops are to be looked at again */
+	bool no_loss; /* nothing that was meant for here was dropped: the drop is left out of the records */
 };
 
 typedef int (*inspector)(struct rtnl *rt, const struct drop *drop, struct finding *finding);

@@ -306,7 +306,10 @@ static bool drop_answer(struct inspect *in, const struct drop *drop, const struc
 	return true;
 }
 
-static bool waiting_finish(struct inspect *in, const struct waiting *waiting, uint64_t now_ns, struct vt_log *log)
+enum finish { FINISH_LATER, FINISH_LOSS, FINISH_NO_LOSS };
+
+static enum finish waiting_finish(struct inspect *in, const struct waiting *waiting, uint64_t now_ns,
+                                  struct vt_log *log)
 {
 	char function[DROP_FUNCTION_MAX];
 	struct finding finding = {0};
@@ -314,13 +317,15 @@ static bool waiting_finish(struct inspect *in, const struct waiting *waiting, ui
 
 	drop_begin(in, waiting, log, function, &drop);
 	if (!drop_answer(in, &drop, waiting, now_ns, &finding))
-		return false;
+		return FINISH_LATER;
+	if (finding.no_loss)
+		return FINISH_NO_LOSS;
 	if (function[0])
 		log->rec.site = 0; /* it has a name now */
 	memcpy(log->device, finding.device[0] ? finding.device : waiting->device, sizeof(log->device));
 	log->cause = finding.cause;
 	memcpy(log->evidence, finding.evidence, sizeof(log->evidence));
-	return true;
+	return FINISH_LOSS;
 }
 
 int inspect_fd(struct inspect *in)
@@ -330,6 +335,7 @@ int inspect_fd(struct inspect *in)
 
 int inspect_poll(struct inspect *in, datapath_sink sink, void *arg, uint64_t now_ns)
 {
+	enum finish finish = FINISH_LATER;
 	uint64_t expirations;
 	struct vt_log log;
 	int done = 0;
@@ -339,9 +345,11 @@ int inspect_poll(struct inspect *in, datapath_sink sink, void *arg, uint64_t now
 	if (in->trace)
 		nft_trace_read(in->trace, now_ns);
 	rules_keep_up(in);
-	while (in->count && waiting_finish(in, queue_at(in, 0), now_ns, &log)) {
+	while (in->count && (finish = waiting_finish(in, queue_at(in, 0), now_ns, &log)) != FINISH_LATER) {
 		in->head = (in->head + 1) & (in->room - 1);
 		in->count--;
+		if (finish == FINISH_NO_LOSS)
+			continue;
 		done++;
 		sink(arg, &log);
 	}
