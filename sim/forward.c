@@ -160,7 +160,8 @@ static void stray_enters(struct world *w, void *what, uint64_t number)
 		datapath_log(w, node, what, VT_LOC_IN, VT_REC_ENCAP | VT_REC_OTHERHOST, ETH0, "eth0", NULL);
 }
 
-/* A switch of the underlay floods: copies reach nodes that they are not for, are seen coming in, and are thrown away. */
+/* A switch of the underlay floods: copies reach nodes that they are not for, are seen coming in, and are thrown away.
+ */
 static void flood_underlay(struct world *w, const struct copy *copy, uint16_t next)
 {
 	uint32_t n = random_percent(&w->switches, w->strays_percent) ? 1 + random_below(&w->switches, 3) : 0;

@@ -343,8 +343,8 @@ struct tallies {
 struct world {
 	uint64_t seed, now;
 	struct random rnd;
-	struct random switches;  /* chance of the underlay's flooding: a stream of its own, the rest of a seed is as without */
-	uint32_t strays_percent; /* packets of which the underlay's switches bring copies to nodes that they are not for */
+	struct random switches;  /* for the underlay's flooding: with or without it the rest of a seed is the same */
+	uint32_t strays_percent; /* packets that the underlay's switches flood */
 	struct events events;
 	struct arena arena;
 	struct knobs knobs;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/node.h"
+#include "analysis/stray.h"
 
 #define OWNER_NONE (-1)
 
@@ -552,37 +552,6 @@ static void split(struct owner_scratch *s)
 	}
 }
 
-/*
- * Came in a frame for another host, around a tunnel packet for an address that is not this node's alone, and did not go
- * on: a copy that a switch of the underlay flooded. (A host whose underlay device is a bridge's port can see its own
- * packets so, at that port.)
- */
-static bool is_stray(const struct owner_scratch *s, uint32_t i, uint32_t end)
-{
-	const struct stored *in = s->recs[i];
-	const struct outer *outer = intern_get(&s->a->outers, in->outer);
-
-	if (in->loc != VT_LOC_IN || !(in->flags & VT_REC_OTHERHOST) || !outer ||
-	    node_by_addr(s->a, outer->dst) == s->a->nodes[in->node])
-		return false;
-	while (++i < end && s->recs[i]->hop == in->hop && s->recs[i]->node == in->node) {
-		if (s->recs[i]->loc != VT_LOC_IN && s->recs[i]->outer == in->outer)
-			return false;
-	}
-	return true;
-}
-
-static void drop_strays(struct owner_scratch *s)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < s->n; i++) {
-		if (!is_stray(s, i, s->n))
-			s->recs[kept++] = s->recs[i];
-	}
-	s->n = kept;
-}
-
 int owner_sort(struct analysis *a, const struct group *group, unsigned int depth, struct owned *owned)
 {
 	struct owner_scratch *s = scratch_get(a, group, depth);
@@ -597,7 +566,7 @@ int owner_sort(struct analysis *a, const struct group *group, unsigned int depth
 	}
 	sort_recs(s->recs, s->n);
 	if (flags & VT_REC_OTHERHOST)
-		drop_strays(s);
+		s->n = strays_drop(a, s->recs, s->n);
 	claims_to_phys(s, group);
 	find_equals(s);
 	add_unclaimed(s);

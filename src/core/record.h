@@ -43,7 +43,7 @@ enum vt_record_flag {
 	VT_REC_NO_MARK = 1 << 7, /* someone erased the colour's skb->mark; the second carrier was used */
 	VT_REC_HOP_LIMIT = 1 << 8,  /* `out`: hop 15, the colour was not passed on */
 	VT_REC_LATER_FRAG = 1 << 9, /* not the first fragment: it has no ports, and may vanish by reassembly */
-	VT_REC_OTHERHOST = 1 << 10, /* `in`: the frame was addressed to another host; the underlay may have flooded it */
+	VT_REC_OTHERHOST = 1 << 10, /* `in`: in a frame for another host; the underlay may have flooded it */
 };
 
 /*

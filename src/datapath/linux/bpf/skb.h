@@ -7,9 +7,9 @@
 #include "datapath/linux/bpf/emit.h"
 
 #define PACKET_OTHERHOST 3 /* pkt_type: the frame is for another MAC address, see packet(7) */
-#define ETH_IPV4 bpf_htons(0x0800)
-#define ETH_IPV6 bpf_htons(0x86dd)
-#define ETH_LEN  14
+#define ETH_IPV4         bpf_htons(0x0800)
+#define ETH_IPV6         bpf_htons(0x86dd)
+#define ETH_LEN          14
 
 /* Copies the packet's first bytes from its IP header at `l3`. NULL if it is shorter than an IP header. */
 static __always_inline struct head *head_of_skb(struct __sk_buff *skb, __u32 l3)

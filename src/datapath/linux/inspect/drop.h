@@ -3,9 +3,9 @@
  * What an inspector is given (struct drop) and what it may answer (struct finding).
  *
  * An inspector returns 1 only when it is certain: then `cause` is set, `evidence` is one line of fact, and `device` is
- * set if the cause is about another device than the one the packet was seen at; or `no_loss` is set and nothing else. It
- * returns 0 when it cannot be certain; it may then leave words in `evidence` that say what is known. The same fault must give the same words for every
- * packet (no counters, no lengths, no times), so that a verdict can sum packets up.
+ * set if the cause is about another device than the one the packet was seen at; or `no_loss` is set and nothing else.
+ * It returns 0 when it cannot be certain; it may then leave words in `evidence` that say what is known. The same fault
+ * must give the same words for every packet (no counters, no lengths, no times), so that a verdict can sum packets up.
  */
 #ifndef VT_DATAPATH_LINUX_INSPECT_DROP_H
 #define VT_DATAPATH_LINUX_INSPECT_DROP_H
