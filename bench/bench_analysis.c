@@ -123,7 +123,7 @@ static uint64_t send_all(struct analysis *a, struct sender *senders, uint64_t no
 	uint64_t records = 0;
 
 	for (int n = 0; n < NODES; n++) {
-		add(&senders[n], VT_ITEM_PROGRESS)->lost = 0;
+		add(&senders[n], VT_ITEM_PROGRESS)->progress.lost = 0;
 		records += senders[n].batch.n_items - 1;
 		senders[n].batch.number++;
 		analysis_batch(a, &senders[n].batch, now);

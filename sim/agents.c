@@ -73,7 +73,7 @@ static void progress(struct agent_run *agent, uint64_t now)
 {
 	if (now < progress_at(agent, now) || agent->dp.dp.ops->busy(&agent->dp.dp))
 		return;
-	outbox_progress(&agent->out, lost_so_far(agent), now);
+	outbox_progress(&agent->out, lost_so_far(agent), (uint64_t)((int64_t)now + agent->node->clock_ns), now);
 	agent->progress_last = now;
 	agent->tasks.ended = false;
 }

@@ -143,7 +143,7 @@ static void agent_progress(struct agent *agent)
 {
 	if (agent->now < agent_progress_at(agent) || agent->dp->ops->busy(agent->dp))
 		return;
-	outbox_progress(&agent->out, agent_lost(agent), agent->now);
+	outbox_progress(&agent->out, agent_lost(agent), agent->now, agent->now);
 	agent->progress_last = agent->now;
 	agent->tasks.ended = false;
 }

@@ -38,7 +38,7 @@ struct vt_item *outbox_answer(struct outbox *outbox, enum vt_item_type type, uin
 	return item;
 }
 
-void outbox_progress(struct outbox *outbox, uint64_t lost, uint64_t now)
+void outbox_progress(struct outbox *outbox, uint64_t lost, uint64_t time_ns, uint64_t now)
 {
 	struct vt_item *item = item_queue_last(&outbox->queue);
 
@@ -46,7 +46,7 @@ void outbox_progress(struct outbox *outbox, uint64_t lost, uint64_t now)
 		item = item_queue_add(&outbox->queue, VT_ITEM_PROGRESS);
 	if (!item)
 		return;
-	item->lost = lost;
+	item->progress = (struct vt_progress){.lost = lost, .time_ns = time_ns};
 	if (outbox->flush_at > now)
 		outbox->flush_at = now;
 }

@@ -35,7 +35,7 @@ void outbox_record(struct outbox *outbox, const struct vt_log *log, uint64_t now
 struct vt_item *outbox_answer(struct outbox *outbox, enum vt_item_type type, uint32_t task);
 
 /* PROGRESS with the cumulative losses; replaces one that still waits as the last item. */
-void outbox_progress(struct outbox *outbox, uint64_t lost, uint64_t now);
+void outbox_progress(struct outbox *outbox, uint64_t lost, uint64_t time_ns, uint64_t now);
 
 /* What is queued goes out with the next flush, whatever is in flight. */
 void outbox_hurry(struct outbox *outbox);

@@ -281,7 +281,7 @@ void intake_item(struct analysis *a, struct node *node, const struct vt_item *it
 		take_answer(a, node, item);
 		break;
 	case VT_ITEM_PROGRESS:
-		node_take_progress(a, node, item->lost);
+		node_take_progress(a, node, &item->progress);
 		break;
 	case VT_ITEM_NODE:
 		node_take_info(a, node, &item->node);

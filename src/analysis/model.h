@@ -118,11 +118,11 @@ struct node {
 	uint64_t boot, next_number, last_seq;
 	uint64_t former[NODE_BOOTS]; /* boots before this one: what comes of them now comes too late */
 	uint64_t last_at;            /* arrival of its last batch */
-	uint64_t trust_at;           /* PROGRESS that arrives before is of a backlog and proves nothing */
-	uint64_t progress_at;        /* arrival of the last PROGRESS that counts */
-	uint64_t heard, heard_at;    /* PROGRESS items in all, arrival of the last */
-	uint64_t lag;                /* how old what it says may be: time between a command and its answer */
-	bool doubted;                /* records of it turned out to be missing since doubt_since */
+	uint64_t apart, apart_at; /* what to add to its clock to have ours, with the way's least delay; 0: not known */
+	uint64_t progress_at;     /* up to when it has told us everything, by our clock */
+	uint64_t heard, heard_at; /* PROGRESS items in all, arrival of the last */
+	uint64_t lag;             /* how old what it says may be: time between a command and its answer */
+	bool doubted;             /* records of it turned out to be missing since doubt_since */
 	uint64_t doubt_since;
 	uint64_t lost;        /* cumulative count of the last PROGRESS of this boot */
 	uint64_t gap_pending; /* records missed by sequence number that a PROGRESS may still count again */

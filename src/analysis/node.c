@@ -176,7 +176,7 @@ static void node_new_boot(struct analysis *a, struct node *node, const struct vt
 	node->former[0] = node->boot;
 	node->boot = batch->boot;
 	node->next_number = 1;
-	node->last_seq = node->lost = node->gap_pending = 0;
+	node->last_seq = node->lost = node->gap_pending = node->apart_at = 0;
 	node->based = node->seen || batch->number == 1;
 }
 
@@ -220,8 +220,6 @@ int node_take_batch(struct analysis *a, struct node *node, const struct vt_batch
 			incident_add(a, node, INCIDENT_LOST, a->now, 0);
 		node->down = false;
 	}
-	if (a->now - node->last_at > a->config.short_buffer_ns)
-		node->trust_at = node->seen ? a->now + a->config.short_buffer_ns : a->now;
 	node->next_number = batch->number + 1;
 	node->last_at = a->now;
 	node->seen = true;
@@ -263,8 +261,27 @@ void node_take_seq(struct analysis *a, struct node *node, uint64_t seq)
 	node->last_seq = seq;
 }
 
-void node_take_progress(struct analysis *a, struct node *node, uint64_t lost)
+/*
+ * When a PROGRESS that comes now was said, by our clock; at the latest, since no PROGRESS ever took less time than that
+ * which took the least, and neither clock gains on the other by more than 1 in 1024.
+ */
+static uint64_t said_at(const struct analysis *a, struct node *node, uint64_t time_ns)
 {
+	uint64_t apart = a->now - time_ns, allowed = node->apart + (a->now - node->apart_at) / 1024;
+
+	if (!time_ns)
+		return a->now;
+	if (!node->apart_at || (int64_t)(allowed - apart) > 0)
+		allowed = apart;
+	node->apart = allowed;
+	node->apart_at = a->now;
+	return time_ns + allowed;
+}
+
+void node_take_progress(struct analysis *a, struct node *node, const struct vt_progress *progress)
+{
+	uint64_t lost = progress->lost, said = said_at(a, node, progress->time_ns);
+
 	if (!node->based) {
 		node->lost = lost;
 		node->based = true;
@@ -278,8 +295,8 @@ void node_take_progress(struct analysis *a, struct node *node, uint64_t lost)
 	}
 	node->heard++;
 	node->heard_at = a->now;
-	if (a->now >= node->trust_at)
-		node->progress_at = a->now;
+	if (said > node->progress_at)
+		node->progress_at = said;
 }
 
 static bool node_has_addr(const struct node *node, const uint8_t addr[16])

@@ -20,7 +20,7 @@ int node_take_batch(struct analysis *a, struct node *node, const struct vt_batch
 void node_take_seq(struct analysis *a, struct node *node, uint64_t seq);
 
 /* A PROGRESS with the node's cumulative count of lost records. */
-void node_take_progress(struct analysis *a, struct node *node, uint64_t lost);
+void node_take_progress(struct analysis *a, struct node *node, const struct vt_progress *progress);
 void node_take_info(struct analysis *a, struct node *node, const struct vt_node_info *info);
 void node_down(struct analysis *a, struct node *node);
 

@@ -268,7 +268,8 @@ static int fill_item(struct recordfile *file, struct source *source, struct vt_i
 		item->type = VT_ITEM_PROGRESS;
 		if (json_is_integer(json_object_get(json, "lost")))
 			source->lost = (uint64_t)json_integer_value(json_object_get(json, "lost"));
-		item->lost = source->lost;
+		item->progress.lost = source->lost;
+		item->progress.time_ns = (uint64_t)json_integer_value(json_object_get(json, "time_ns"));
 	}
 	return 0;
 }
@@ -421,7 +422,7 @@ int recordfile_finish(struct recordfile *file, struct vt_err *err)
 			if (!item)
 				continue;
 			item->type = VT_ITEM_PROGRESS;
-			item->lost = source->lost;
+			item->progress.lost = source->lost;
 		}
 		flush(file);
 	}

@@ -18,14 +18,13 @@
 #define VT_NAME_MAX        32   /* datapath and version strings */
 
 enum vt_item_type {
-	VT_ITEM_RECORD = 1,  /* log */
-	VT_ITEM_ARMED = 2,   /* task: the node sees coloured packets of this task from now on */
-	VT_ITEM_FAILED = 3,  /* task: the node could not install it; text says why */
-	VT_ITEM_STOPPED = 4, /* task: the node colours no more for it; coloured[] is final */
-	VT_ITEM_PROGRESS =
-	    5,            /* all records made before this moment are in this or earlier batches, but for `lost` ones */
-	VT_ITEM_NODE = 6, /* node: what the node is */
-	VT_ITEM_STARTED = 7, /* task: the node colours from now on */
+	VT_ITEM_RECORD = 1,   /* log */
+	VT_ITEM_ARMED = 2,    /* task: the node sees coloured packets of this task from now on */
+	VT_ITEM_FAILED = 3,   /* task: the node could not install it; text says why */
+	VT_ITEM_STOPPED = 4,  /* task: the node colours no more for it; coloured[] is final */
+	VT_ITEM_PROGRESS = 5, /* progress: all records made before its time are in this or earlier batches, or lost */
+	VT_ITEM_NODE = 6,     /* node: what the node is */
+	VT_ITEM_STARTED = 7,  /* task: the node colours from now on */
 };
 
 struct vt_node_info {
@@ -36,15 +35,20 @@ struct vt_node_info {
 	uint8_t addrs[VT_NODE_ADDRS_MAX][16]; /* the node's own addresses in its network namespace */
 };
 
+struct vt_progress {
+	uint64_t lost;    /* records lost on this node since its boot id began (cumulative) */
+	uint64_t time_ns; /* CLOCK_MONOTONIC of the node, 0: not known */
+};
+
 struct vt_item {
 	enum vt_item_type type;
 	uint32_t task; /* ARMED, FAILED, STOPPED */
 	union {
-		struct vt_log log;          /* RECORD */
-		char text[VT_EVIDENCE_MAX]; /* FAILED */
-		uint64_t coloured[2];       /* STOPPED: packets coloured here, forward and reverse */
-		uint64_t lost;            /* PROGRESS: records lost on this node since its boot id began (cumulative) */
-		struct vt_node_info node; /* NODE */
+		struct vt_log log;           /* RECORD */
+		char text[VT_EVIDENCE_MAX];  /* FAILED */
+		uint64_t coloured[2];        /* STOPPED: packets coloured here, forward and reverse */
+		struct vt_progress progress; /* PROGRESS */
+		struct vt_node_info node;    /* NODE */
 	};
 };
 

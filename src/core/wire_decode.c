@@ -169,7 +169,8 @@ static int read_item_body(struct decoder *d, struct vt_reader *r, struct vt_item
 		item->coloured[1] = vt_read_le64(r);
 		return 0;
 	case VT_ITEM_PROGRESS:
-		item->lost = vt_read_le64(r);
+		item->progress.lost = vt_read_le64(r);
+		item->progress.time_ns = vt_read_le64(r);
 		return 0;
 	case VT_ITEM_NODE:
 		return read_node(d, r, &item->node);

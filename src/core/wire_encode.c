@@ -142,7 +142,8 @@ static void put_item_body(struct vt_buf *buf, const struct vt_item *item)
 		vt_buf_le64(buf, item->coloured[1]);
 		break;
 	case VT_ITEM_PROGRESS:
-		vt_buf_le64(buf, item->lost);
+		vt_buf_le64(buf, item->progress.lost);
+		vt_buf_le64(buf, item->progress.time_ns);
 		break;
 	case VT_ITEM_NODE:
 		put_node(buf, &item->node);

@@ -10,7 +10,7 @@
  *   ARMED, STARTED  task u32
  *   FAILED   task u32 | text string
  *   STOPPED  task u32 | coloured forward u64 | coloured reverse u64
- *   PROGRESS lost u64
+ *   PROGRESS lost u64 | time u64
  *   NODE     datapath string | version string | devices u32 | addresses u8 | 16 bytes each
  *   RECORD   parts u16 | flags u16 | loc u8 | hop u8 | family u8 | proto u8 | packet_id u64 | time u64 | seq u64 |
  *            ifindex u32 | length u32 | segments u16 | sport u16 | dport u16 |
@@ -32,7 +32,7 @@
 #define VT_CORE_WIRE_FORMAT_H
 
 #define WIRE_MAGIC       "VTB1"
-#define WIRE_VERSION     1
+#define WIRE_VERSION     2
 #define WIRE_HEADER_SIZE 32 /* up to the node's name */
 #define WIRE_ITEM_HEADER 4
 

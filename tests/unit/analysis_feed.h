@@ -138,9 +138,15 @@ static inline struct vt_log *drop(struct feed_node *node, unsigned int hop, uint
 	return log;
 }
 
+/* Said at this time of the node's clock; progress() leaves that open, it is taken as said when it comes. */
+static inline void progress_of_time(struct feed_node *node, uint64_t lost, uint64_t time_ns)
+{
+	say(node, VT_ITEM_PROGRESS)->progress = (struct vt_progress){lost, time_ns};
+}
+
 static inline void progress(struct feed_node *node, uint64_t lost)
 {
-	say(node, VT_ITEM_PROGRESS)->lost = lost;
+	progress_of_time(node, lost, 0);
 }
 
 static inline void stopped(struct feed_node *node, uint32_t task, uint64_t forward, uint64_t reverse)

@@ -237,7 +237,7 @@ static void test_a_task_from_arm_to_disarm(void **state)
 		step(f, 100);
 	progress = &f->seen[f->n - 1];
 	assert_true(progress > stopped);
-	assert_int_equal(progress->item.lost, 0);
+	assert_int_equal(progress->item.progress.lost, 0);
 	assert_int_equal(progress->batch, stopped->batch); /* at once, not with the next period */
 
 	push(f, UPLINK_DISARM, 7);
@@ -363,7 +363,7 @@ static void test_losses_of_a_stalled_uplink_are_counted(void **state)
 	assert_int_equal(last->item.log.rec.seq, 8);
 	while (f->seen[f->n - 1].item.type != VT_ITEM_PROGRESS)
 		step(f, 10);
-	assert_int_equal(f->seen[f->n - 1].item.lost, 15);
+	assert_int_equal(f->seen[f->n - 1].item.progress.lost, 15);
 	assert_int_equal(count(f, VT_ITEM_RECORD), 8);
 
 	emit(f, 21); /* the gap in the numbers is where the records were lost */
@@ -395,9 +395,9 @@ static void test_records_the_uplink_gave_up_are_counted(void **state)
 	push(f, UPLINK_ARM, 1);
 	await(f, VT_ITEM_ARMED, 1, 1);
 	assert_int_equal(uplink_local_push(f->up, &trouble), 0);
-	while (!f->n || f->seen[f->n - 1].item.type != VT_ITEM_PROGRESS || !f->seen[f->n - 1].item.lost)
+	while (!f->n || f->seen[f->n - 1].item.type != VT_ITEM_PROGRESS || !f->seen[f->n - 1].item.progress.lost)
 		step(f, 10);
-	assert_int_equal(f->seen[f->n - 1].item.lost, 40);
+	assert_int_equal(f->seen[f->n - 1].item.progress.lost, 40);
 	assert_int_equal(f->notices[AGENT_TROUBLE], 1);
 	fixture_free(f);
 }

@@ -144,18 +144,28 @@ static void test_gap_without_proof_is_unfinished(void **state)
 	}
 }
 
+#define H2_CLOCK (77 * S) /* so much is the clock of h2 ahead of ours */
+
+static void h2_says(struct fixture *f, uint64_t said)
+{
+	progress_of_time(f->h2, 0, said + H2_CLOCK);
+	send(f->a, f->h2, f->now);
+}
+
 /* A node's upload stalls, then its backlog comes at once: the progress in it was made before the packet got there. */
 static void test_backlog_proves_nothing(void **state)
 {
 	struct fixture f = fixture();
+	uint64_t stalled;
 
-	pass(&f, 200 * MS, NULL);
+	pass(&f, 200 * MS, f.h2);
+	h2_says(&f, f.now);
 	gap(&f);
+	stalled = f.now;
 	pass(&f, 2 * S, f.h2);
-	progress(f.h2, 0);
-	send(f.a, f.h2, f.now);
-	progress(f.h2, 0);
-	send(f.a, f.h2, f.now += MS);
+	h2_says(&f, stalled + 100 * MS);
+	f.now += MS;
+	h2_says(&f, stalled + 200 * MS);
 	analysis_advance(f.a, f.now += 100 * MS);
 	assert_packets(&f, 0, 0, 0, 1);
 	enter(f.h2, 2, 7, f.h1);
@@ -163,6 +173,28 @@ static void test_backlog_proves_nothing(void **state)
 	send(f.a, f.h2, f.now);
 	analysis_advance(f.a, f.now += 30 * MS);
 	assert_packets(&f, 1, 0, 0, 0);
+	fixture_done(&f);
+}
+
+/* A backlog that grows while progress keeps coming: each is older than the one before, and proves so much less. */
+static void test_old_progress_proves_little(void **state)
+{
+	struct fixture f = fixture();
+	uint64_t sent, age = 0;
+
+	pass(&f, 200 * MS, f.h2);
+	h2_says(&f, f.now);
+	gap(&f);
+	sent = f.now;
+	for (; f.now < sent + 3 * S; age += 90 * MS) {
+		pass(&f, 100 * MS, f.h2);
+		h2_says(&f, f.now - age);
+		assert_packets(&f, 0, 0, 0, 1);
+	}
+	pass(&f, 100 * MS, f.h2);
+	h2_says(&f, f.now);
+	analysis_advance(f.a, f.now += 100 * MS);
+	assert_packets(&f, 0, 0, 1, 0);
 	fixture_done(&f);
 }
 
@@ -406,6 +438,7 @@ int main(void)
 	    cmocka_unit_test(test_gap_needs_time_and_proof),
 	    cmocka_unit_test(test_gap_without_proof_is_unfinished),
 	    cmocka_unit_test(test_backlog_proves_nothing),
+	    cmocka_unit_test(test_old_progress_proves_little),
 	    cmocka_unit_test(test_record_reopens),
 	    cmocka_unit_test(test_old_incident_is_forgotten),
 	    cmocka_unit_test(test_reconnect_heals),

@@ -29,7 +29,9 @@ static int setup(void **state)
 	struct vt_err err = {0};
 
 	assert_true(net_enter());
+	/* the kernel's own packets (IPv6 router solicitations and the like) would move the queues' counters too */
 	net_run(
+	    "echo 1 >/proc/sys/net/ipv6/conf/default/addr_gen_mode;"
 	    "ip link set lo up; ip link add out0 type veth peer name out1; ip link set out0 up; ip link set out1 up;"
 	    "ip link add bare type bridge; ip link set bare up");
 	if (inspect_open(&inspect, NET_MARK, &err) < 0)
@@ -254,8 +256,8 @@ static void test_inner_filter(void **state)
 	arm();
 	send_to("10.0.1.9", 3);
 	log = ask();
-	assert_int_equal(log.cause, VT_CAUSE_POLICY_BPF);
-	assert_non_null(strstr(log.evidence, "tc filter u32 pref 5 handle"));
+	if (log.cause != VT_CAUSE_POLICY_BPF || !strstr(log.evidence, "tc filter u32 pref 5 handle"))
+		fail_msg("cause %d: %s", log.cause, log.evidence);
 }
 
 /* The device is down now and its queue has dropped before: it may have been either. */
