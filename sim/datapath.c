@@ -208,7 +208,7 @@ static void fill_words(const struct ring_entry *entry, struct vt_log *log)
 {
 	const struct fault *fault = entry->fault;
 
-	log->cause = fault->cause;
+	log->cause = fault->kind == FAULT_STOLEN ? VT_CAUSE_VANISHED_IN_NODE : fault->cause;
 	snprintf(log->reason, sizeof(log->reason), "%s",
 	         fault->cause == VT_CAUSE_UNEXPLAINED ? "NOT_SPECIFIED" : "SIM");
 	snprintf(log->site, sizeof(log->site), "sim_drop+0x%x", (unsigned int)fault->kind);

@@ -350,6 +350,8 @@ static void decide(struct world *w, void *what, uint64_t number)
 		events_add(&w->events, w->now + fault->late_ns, drop, copy, fault->index);
 		return;
 	case FAULT_STOLEN:
+		if (fault->index % 2 && watched(node, copy)) /* by a filter, which can be seen */
+			datapath_log(w, node, copy, VT_LOC_ERROR, 0, ETH0, "eth0", fault);
 		copy_lost(w, copy, END_SILENT, 0, fault, NULL);
 		return;
 	case FAULT_LOCAL:

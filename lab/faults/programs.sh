@@ -78,17 +78,15 @@ fault_tc_redirect_down_b() {
 	[ "$1" = on ] || sink off b
 }
 
-#: tc-redirect-b | b | vanished-in-node | a tc filter at the egress of vm2's port on host b redirects UDP port 53 to another device
-fault_tc_redirect_b() {
-	[ "$1" = off ] || sink on b up
-	u32_filter "$1" b vm2 egress 10 action mirred egress redirect dev sink0
-	[ "$1" = on ] || sink off b
-}
-
 #: bpf-steal-a | a | vanished-in-node | a BPF program (tc filter) at the ingress of vm1's port on host a takes UDP port 53 for itself
 # At a filter: what a program at tcx answers with TC_ACT_STOLEN goes on its way.
 fault_bpf_steal_a() {
 	program "$1" a vm1 bpf-ingress steal_port
+}
+
+#: bpf-steal-egress-b | b | vanished-in-node | a BPF program (tc filter) at the egress of vm2's port on host b takes UDP port 53 for itself
+fault_bpf_steal_egress_b() {
+	program "$1" b vm2 bpf-egress steal_port
 }
 
 #: xdp-generic-a | a | policy-bpf | a generic XDP program at vm1's port on host a drops UDP port 53

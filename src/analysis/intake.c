@@ -235,7 +235,7 @@ static void take_record(struct analysis *a, struct node *node, const struct vt_l
 	group_append(a, group, number);
 	merge_note(a, group, stored_at(a, number));
 	note_arrival(a, node, rec);
-	if (rec->loc == VT_LOC_ERROR && rec->flags & VT_REC_AFTER_OUT)
+	if (rec->loc == VT_LOC_ERROR && rec->flags & VT_REC_AFTER_OUT && log->cause != VT_CAUSE_VANISHED_IN_NODE)
 		node_queue_dropped(node, rec->ifindex, a->now);
 	if (rec->flags & VT_REC_COLOURED && !take_coloured(a, node, group, number, rec))
 		node_no_room(a, node); /* the record itself is kept, and is nobody's */

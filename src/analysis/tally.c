@@ -45,10 +45,9 @@ static struct tally_cause cause_wanted(const struct claim *claim, const struct t
 	                             .node = last->node,
 	                             .reverse = claim->reverse,
 	                             .weak = !outcome->proven,
-	                             .device = last->device};
+	                             .device = last->device,
+	                             .detail = last->detail};
 
-	if (trail->leaf == LEAF_DROP)
-		wanted.detail = last->detail;
 	if (trail->leaf == LEAF_GAP) {
 		wanted.next_node = trail->next_node;
 		wanted.outer = last->outer;

@@ -290,6 +290,14 @@ static bool explained(const struct walker *w, const struct stored *error)
 	return detail && detail->cause != VT_CAUSE_NONE && detail->cause != VT_CAUSE_UNEXPLAINED;
 }
 
+/* No drop: another program was seen keeping the packet, and may yet send it on. */
+static bool was_taken(const struct walker *w, const struct stored *error)
+{
+	const struct detail *detail = intern_get(&w->a->details, error->detail);
+
+	return detail && detail->cause == VT_CAUSE_VANISHED_IN_NODE;
+}
+
 /* Of two drops the one further down decides, and at one hop the one with a known cause. */
 static bool better_drop(const struct walker *w, const struct stored *new, const struct stored *old)
 {
@@ -481,7 +489,7 @@ static bool find_leaves(struct walker *w)
 			const struct stored *rec = w->recs[i];
 
 			if (rec->loc == VT_LOC_ERROR)
-				take_leaf(w, (int)n, LEAF_DROP, rec);
+				take_leaf(w, (int)n, was_taken(w, rec) ? LEAF_SILENT : LEAF_DROP, rec);
 			if (rec->loc != VT_LOC_OUT || w->s->cancelled[i] || w->s->led_on[i])
 				continue;
 			if (!(rec->flags & VT_REC_ENCAP) || rec->flags & VT_REC_LOCAL)

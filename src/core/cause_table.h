@@ -195,8 +195,8 @@
 	/* unknown */ \
 	X(VANISHED_IN_NODE, "vanished-in-node", VT_CLASS_UNKNOWN, \
 	  "The packet entered this node and neither left it nor was seen being dropped.", \
-	  "The `in` record is there, the node's records are complete, and there is no `out` and no drop of the packet.", \
-	  "On node %n look for what takes packets away silently: `tc filter show dev %d ingress` (mirred, stolen), `bpftool net`, XDP programs, NFQUEUE, user-space forwarders.") \
+	  "The `in` record is there, the node's records are complete, and there is no `out` and no drop of the packet; or a tc filter was seen keeping it, which may send it on later.", \
+	  "On node %n look for what takes packets away silently: `tc filter show dev %d ingress` and `egress` (mirred, stolen), `bpftool net`, XDP programs, NFQUEUE, user-space forwarders.") \
 	X(UNEXPLAINED, "unexplained", VT_CLASS_UNKNOWN, \
 	  "The kernel dropped the packet, and VTrace has no certain explanation: reason and site are all that is known.", \
 	  "The drop itself was witnessed; its raw reason and the kernel function are given.", \

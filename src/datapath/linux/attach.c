@@ -25,7 +25,7 @@ struct attach {
 	bool clsact;
 	struct attachment *list;
 	size_t n, capacity;
-	struct bpf_link *drop;
+	struct bpf_link *drop, *taken;
 	int local_in[2]; /* IPv4, IPv6; -1 */
 };
 
@@ -70,7 +70,8 @@ void attach_clear(struct attach *at)
 		detach(&at->list[i]);
 	at->n = 0;
 	bpf_link__destroy(at->drop);
-	at->drop = NULL;
+	bpf_link__destroy(at->taken);
+	at->drop = at->taken = NULL;
 	for (int i = 0; i < 2; i++) {
 		if (at->local_in[i] >= 0)
 			close(at->local_in[i]);
@@ -90,7 +91,7 @@ void attach_free(struct attach *at)
 
 unsigned int attach_count(const struct attach *at)
 {
-	return 2 * at->n + (at->drop != NULL) + (at->local_in[0] >= 0) + (at->local_in[1] >= 0);
+	return 2 * at->n + (at->drop != NULL) + (at->taken != NULL) + (at->local_in[0] >= 0) + (at->local_in[1] >= 0);
 }
 
 static int attach_direction(struct attach *at, struct attachment *a, enum link_direction direction)
@@ -148,7 +149,7 @@ static struct attachment *find(struct attach *at, int ifindex)
 	return NULL;
 }
 
-static int attach_inside(struct attach *at, const struct devices *devices, struct vt_err *err)
+static int attach_inside(struct attach *at, const struct devices *devices, bool filters, struct vt_err *err)
 {
 	static const int families[2] = {NFPROTO_IPV4, NFPROTO_IPV6};
 
@@ -156,6 +157,13 @@ static int attach_inside(struct attach *at, const struct devices *devices, struc
 		at->drop = bpf_program__attach(at->programs.drop);
 		if (!at->drop)
 			return vt_fail(err, errno, "attach to the kernel's kfree_skb tracepoint: %s", strerror(errno));
+	}
+	/* Every packet that ends well pays for this one. */
+	if (!at->taken && at->programs.taken && filters) {
+		at->taken = bpf_program__attach(at->programs.taken);
+		if (!at->taken)
+			return vt_fail(err, errno, "attach to the kernel's consume_skb tracepoint: %s",
+			               strerror(errno));
 	}
 	/* Every packet to the node itself pays for this hook, so only nodes that tenants can talk to have it. */
 	for (int i = 0; i < 2 && at->programs.local_in && devices_has_tenant_addr(devices); i++)
@@ -197,7 +205,7 @@ static void detach_old_devices(struct attach *at)
 	}
 }
 
-int attach_sync(struct attach *at, const struct devices *devices, struct vt_err *err)
+int attach_sync(struct attach *at, const struct devices *devices, bool filters, struct vt_err *err)
 {
 	int ret;
 
@@ -205,7 +213,7 @@ int attach_sync(struct attach *at, const struct devices *devices, struct vt_err 
 	ret = attach_new_devices(at, devices, err);
 	if (!ret) {
 		detach_old_devices(at);
-		ret = attach_inside(at, devices, err);
+		ret = attach_inside(at, devices, filters, err);
 	}
 	expedite_end(at->expedite);
 	return ret;

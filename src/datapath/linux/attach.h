@@ -15,6 +15,7 @@ struct attach_programs {
 	const struct bpf_program *ingress[DEVICE_L3 + 1]; /* by role; NULL for DEVICE_INNER */
 	const struct bpf_program *egress[DEVICE_L3 + 1];
 	const struct bpf_program *drop;     /* tp_btf/kfree_skb */
+	const struct bpf_program *taken;    /* tp_btf/consume_skb; NULL where the kernel does not say by whom */
 	const struct bpf_program *local_in; /* NULL where the kernel has no netfilter programs */
 };
 
@@ -25,8 +26,11 @@ struct attach *attach_new(const struct attach_programs *programs, const struct d
                           struct expedite *expedite, bool force_clsact);
 void attach_free(struct attach *at);
 
-/* Attaches to every leaf, and to kfree_skb; detaches where a device is gone or has another role. */
-int attach_sync(struct attach *at, const struct devices *devices, struct vt_err *err);
+/*
+ * Attaches to every leaf, and to kfree_skb; detaches where a device is gone or has another role. filters: there are tc
+ * filters, which may keep packets.
+ */
+int attach_sync(struct attach *at, const struct devices *devices, bool filters, struct vt_err *err);
 void attach_clear(struct attach *at);
 unsigned int attach_count(const struct attach *at); /* hooks attached now */
 

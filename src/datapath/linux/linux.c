@@ -137,7 +137,7 @@ static int attach_all(struct linux_datapath *dp, struct vt_err *err)
 	load_devices(dp->load, dp->devices);
 	ret = inspect_arm(dp->inspect, err);
 	if (!ret)
-		ret = attach_sync(dp->attach, dp->devices, err);
+		ret = attach_sync(dp->attach, dp->devices, inspect_tc_filters(dp->inspect), err);
 	if (ret)
 		detach_all(dp);
 	dp->awake = true;
@@ -311,7 +311,7 @@ static int follow_devices(struct linux_datapath *dp, struct vt_err *err)
 	if (changed <= 0 || !dp->n_tasks)
 		return changed < 0 ? changed : 0;
 	load_devices(dp->load, dp->devices);
-	return attach_sync(dp->attach, dp->devices, err);
+	return attach_sync(dp->attach, dp->devices, inspect_tc_filters(dp->inspect), err);
 }
 
 static int linux_poll(struct datapath *base, datapath_sink sink, void *arg, struct vt_err *err)

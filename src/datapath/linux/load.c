@@ -3,6 +3,7 @@
 #include "datapath/linux/load.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/version.h>
@@ -25,7 +26,7 @@ struct load {
 	struct ring_buffer *ring;
 	struct slot *slots;
 	size_t slots_size;
-	bool has_local_in;
+	bool has_local_in, has_taken;
 	load_record_fn on_record;
 	void *arg;
 };
@@ -66,6 +67,26 @@ static int kernel_check(struct vt_err *err)
 	return 0;
 }
 
+/* Linux 6.5 and later say which code consumed a packet; programs that ask older ones cannot be loaded. */
+static bool kernel_says_who_consumed(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *type;
+	bool says = false;
+	int id;
+
+	if (!btf)
+		return false;
+	id = btf__find_by_name_kind(btf, "btf_trace_consume_skb", BTF_KIND_TYPEDEF);
+	if (id > 0) {
+		type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type); /* pointer */
+		type = btf__type_by_id(btf, type->type);
+		says = btf_is_func_proto(type) && btf_vlen(type) >= 3; /* data, skb, location */
+	}
+	btf__free(btf);
+	return says;
+}
+
 static int open_skeleton(struct load *l, bool local_in)
 {
 	struct stat st;
@@ -79,6 +100,8 @@ static int open_skeleton(struct load *l, bool local_in)
 	bpf_program__set_type(l->skel->progs.on_local_in, PROG_TYPE_NETFILTER);
 	bpf_program__set_expected_attach_type(l->skel->progs.on_local_in, ATTACH_NETFILTER);
 	bpf_program__set_autoload(l->skel->progs.on_local_in, local_in);
+	l->has_taken = kernel_says_who_consumed();
+	bpf_program__set_autoload(l->skel->progs.on_consume_skb, l->has_taken);
 	ret = vtrace_bpf__load(l->skel);
 	if (ret) {
 		vtrace_bpf__destroy(l->skel);
@@ -161,6 +184,7 @@ void load_programs(const struct load *l, struct attach_programs *programs)
 	programs->ingress[DEVICE_L3] = l->skel->progs.ingress_l3;
 	programs->egress[DEVICE_L3] = l->skel->progs.egress_l3;
 	programs->drop = l->skel->progs.on_kfree_skb;
+	programs->taken = l->has_taken ? l->skel->progs.on_consume_skb : NULL;
 	programs->local_in = l->has_local_in ? l->skel->progs.on_local_in : NULL;
 }
 

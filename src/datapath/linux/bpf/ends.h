@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
 /*
- * Where packets end: the kernel's drop tracepoint and the node's own stack. A drop is seen at one of three places (enum
- * drop_place): inside, of a coloured packet; before our ingress hook, of a packet that tasks want or that comes
- * coloured from another VFD; and in the network namespace of a container behind a port of ours.
+ * Where packets end: the kernel's drop tracepoint, filters that keep packets, and the node's own stack. A drop is seen
+ * at one of three places (enum drop_place): inside, of a coloured packet; before our ingress hook, of a packet that
+ * tasks want or that comes coloured from another VFD; and in the network namespace of a container behind a port of
+ * ours.
  */
 #ifndef VT_BPF_ENDS_H
 #define VT_BPF_ENDS_H
@@ -238,6 +239,28 @@ int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason)
 	} else if (coloured) {
 		end_inside(skb, &s, 1);
 	}
+	return 0;
+}
+
+/*
+ * A filter's verdict at tc's hooks was "stolen", "queued" or "trap": the packet is consumed there, without a drop.
+ * (What segmentation consumes goes on as its segments.) Attached only where there are filters; needs the kernel's
+ * `location`.
+ */
+SEC("tp_btf/consume_skb")
+int BPF_PROG(on_consume_skb, struct sk_buff *skb, void *location)
+{
+	struct sighting s = {.loc = VT_LOC_ERROR, .site = (__u64)location};
+	bool at_tc = false;
+
+	if (!tci_coloured(skb->tc_index) && !mark_coloured(skb->mark))
+		return 0;
+	for (int i = 0; i < TC_CODE_MAX; i++)
+		at_tc |= (__u64)location - config.tc_code[i].start < config.tc_code[i].size;
+	if (!at_tc || !skb->dev || skb->dev->nd_net.net->ns.inum != config.netns || kernel_skb_segments(skb) > 1)
+		return 0;
+	s.context.place = DROP_TAKEN;
+	end_inside(skb, &s, 1);
 	return 0;
 }
 

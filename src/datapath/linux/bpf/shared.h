@@ -67,6 +67,7 @@ enum drop_place {
 	DROP_BEFORE,     /* in front of our ingress hook: an XDP program, a tc filter that runs before us */
 	DROP_IN_VM,      /* in the network namespace of the container behind a veth port of ours */
 	DROP_TOLD,       /* an ICMP error that quotes the packet tells of it */
+	DROP_TAKEN,      /* no drop: a tc filter or its action kept the packet */
 };
 
 /* What only the inspectors want to know of a dropped packet. */
@@ -94,6 +95,7 @@ struct code_range {
 	__u64 size;
 };
 #define XDP_CODE_MAX 8 /* functions that free what an XDP program dropped; the kernel has four */
+#define TC_CODE_MAX  2 /* functions that run tc's hooks, and consume what a filter took */
 
 enum want { WANT_TASK = 1, WANT_ERRORS = 2 }; /* of a protocol: some task may want it; ICMP errors are looked into */
 
@@ -107,6 +109,7 @@ struct bpf_config {
 	__u32 reason_tc_ingress;
 	__u32 reason_none; /* NOT_SPECIFIED */
 	struct code_range xdp_code[XDP_CODE_MAX];
+	struct code_range tc_code[TC_CODE_MAX];
 	struct rule_key masks[RULE_MASKS_MAX];
 	__u8 want_proto[256];        /* enum want, by IP protocol */
 	__u8 vxlan_ports[65536 / 8]; /* bitmap by UDP port, host order */

@@ -18,6 +18,7 @@
 #include "datapath/linux/inspect/suspects.h"
 
 #define CLASSES_MAX 64     /* each is a question to the kernel; a drop in front of so many classes stays unexplained */
+#define IFBS_MAX    64     /* with so many, none is told from other devices: nothing is said of redirections */
 #define OWN_FILTER  0x5654 /* priority and handle of our own filters (links.c) */
 
 /* Where each kind of filter keeps its actions, and the policer that stood there before actions did. */
@@ -41,7 +42,26 @@ static const struct filter_kind {
 struct filter_walk {
 	uint16_t protocol; /* ETH_P_* of the packet, 0: any */
 	struct suspects *suspects;
+	unsigned int n_ifbs;
+	int ifbs[IFBS_MAX]; /* of_taking: devices that give back what is redirected to them */
 };
+
+static void ifb_keep(void *arg, const struct rtnl_link *link)
+{
+	struct filter_walk *walk = arg;
+
+	if (!strcmp(link->kind, "ifb") && walk->n_ifbs < IFBS_MAX)
+		walk->ifbs[walk->n_ifbs++] = link->ifindex;
+}
+
+static bool is_ifb(const struct filter_walk *walk, uint32_t ifindex)
+{
+	for (unsigned int i = 0; i < walk->n_ifbs; i++) {
+		if (walk->ifbs[i] == (int)ifindex)
+			return true;
+	}
+	return walk->n_ifbs == IFBS_MAX;
+}
 
 static uint32_t action_drops(const struct nlattr *stats)
 {
@@ -55,8 +75,13 @@ static uint32_t action_drops(const struct nlattr *stats)
 	return queue->drops;
 }
 
+static bool is_taking(int verdict)
+{
+	return verdict == TC_ACT_STOLEN || verdict == TC_ACT_QUEUED || verdict == TC_ACT_TRAP;
+}
+
 /* gact: its verdict is its purpose, and it counts each time that it was "drop". */
-static bool gact_suspect(const struct nlattr *options, const struct nlattr *stats)
+static bool gact_suspect(const struct nlattr *options, const struct nlattr *stats, bool of_taking)
 {
 	const struct nlattr *tb[TCA_GACT_MAX + 1];
 	const struct tc_gact *gact;
@@ -67,6 +92,8 @@ static bool gact_suspect(const struct nlattr *options, const struct nlattr *stat
 	if (!tb[TCA_GACT_PARMS] || mnl_attr_get_payload_len(tb[TCA_GACT_PARMS]) < sizeof(*gact))
 		return true;
 	gact = mnl_attr_get_payload(tb[TCA_GACT_PARMS]);
+	if (of_taking)
+		return is_taking(gact->action);
 	drops = gact->action == TC_ACT_SHOT;
 	if (tb[TCA_GACT_PROB] && mnl_attr_get_payload_len(tb[TCA_GACT_PROB]) >= sizeof(*chance)) {
 		chance = mnl_attr_get_payload(tb[TCA_GACT_PROB]);
@@ -75,8 +102,11 @@ static bool gact_suspect(const struct nlattr *options, const struct nlattr *stat
 	return drops && action_drops(stats);
 }
 
-/* mirred: a copy never drops by itself, only by the verdict behind it; a redirection does if its target is down. */
-static bool mirred_suspect(const struct nlattr *options)
+/*
+ * mirred: a copy never drops by itself, only by the verdict behind it; a redirection does if its target is down. Either
+ * may go on as a copy while the packet itself is consumed.
+ */
+static bool mirred_suspect(const struct nlattr *options, const struct filter_walk *walk)
 {
 	const struct nlattr *tb[TCA_MIRRED_MAX + 1];
 	const struct tc_mirred *mirred;
@@ -86,12 +116,12 @@ static bool mirred_suspect(const struct nlattr *options)
 		return true;
 	mirred = mnl_attr_get_payload(tb[TCA_MIRRED_PARMS]);
 	if (mirred->eaction == TCA_EGRESS_MIRROR || mirred->eaction == TCA_INGRESS_MIRROR)
-		return mirred->action == TC_ACT_SHOT;
-	return true;
+		return walk->suspects->of_taking ? is_taking(mirred->action) : mirred->action == TC_ACT_SHOT;
+	return !walk->suspects->of_taking || !is_ifb(walk, mirred->ifindex);
 }
 
-/* Writes the kind of the first action that may have dropped; false if none may. */
-static bool actions_suspect(const struct nlattr *actions, char *kind, size_t size)
+/* Writes the kind of the first action that may have dropped (or kept) the packet; false if none may. */
+static bool actions_suspect(const struct nlattr *actions, const struct filter_walk *walk, char *kind, size_t size)
 {
 	const struct nlattr *action, *tb[TCA_ACT_MAX + 1];
 
@@ -106,9 +136,9 @@ static bool actions_suspect(const struct nlattr *actions, char *kind, size_t siz
 			continue;
 		snprintf(kind, size, "%s", mnl_attr_get_str(tb[TCA_ACT_KIND]));
 		if (!strcmp(kind, "gact"))
-			suspect = gact_suspect(tb[TCA_ACT_OPTIONS], tb[TCA_ACT_STATS]);
+			suspect = gact_suspect(tb[TCA_ACT_OPTIONS], tb[TCA_ACT_STATS], walk->suspects->of_taking);
 		else if (!strcmp(kind, "mirred"))
-			suspect = mirred_suspect(tb[TCA_ACT_OPTIONS]);
+			suspect = mirred_suspect(tb[TCA_ACT_OPTIONS], walk);
 		if (suspect)
 			return true;
 	}
@@ -141,10 +171,12 @@ static bool filter_is_bpf_verdict(const struct nlattr *const *options)
 	return options[TCA_BPF_FLAGS] && mnl_attr_get_u32(options[TCA_BPF_FLAGS]) & TCA_BPF_FLAG_ACT_DIRECT;
 }
 
-static void filter_add(struct suspects *suspects, const struct tcmsg *tcm, const char *kind, const struct nlattr *nest)
+static void filter_add(const struct filter_walk *walk, const struct tcmsg *tcm, const char *kind,
+                       const struct nlattr *nest)
 {
 	const struct nlattr *options[FILTER_OPTIONS_MAX + 1];
 	const struct filter_kind *known = kind_of(kind);
+	struct suspects *suspects = walk->suspects;
 	char text[64], action[32], program[48];
 
 	filter_text(tcm, kind, text, sizeof(text));
@@ -157,10 +189,10 @@ static void filter_add(struct suspects *suspects, const struct tcmsg *tcm, const
 		uint32_t id = options[TCA_BPF_ID] ? mnl_attr_get_u32(options[TCA_BPF_ID]) : 0;
 
 		suspects_add(suspects, "%s, program %s,", text, program_name(id, program, sizeof(program)));
-	} else if (actions_suspect(options[known->actions], action, sizeof(action))) {
+	} else if (actions_suspect(options[known->actions], walk, action, sizeof(action))) {
 		suspects->policers += !strcmp(action, "police");
 		suspects_add(suspects, "%s, action %s,", text, action);
-	} else if (known->police && options[known->police]) {
+	} else if (!suspects->of_taking && known->police && options[known->police]) {
 		suspects->policers++;
 		suspects_add(suspects, "%s, policer,", text);
 	}
@@ -182,7 +214,7 @@ static int filter_seen(const struct nlmsghdr *nlh, void *arg)
 	if ((walk->protocol == ETH_P_IP && protocol == ETH_P_IPV6) ||
 	    (walk->protocol == ETH_P_IPV6 && protocol == ETH_P_IP))
 		return MNL_CB_OK;
-	filter_add(walk->suspects, tcm, mnl_attr_get_str(tb[TCA_KIND]), tb[TCA_OPTIONS]);
+	filter_add(walk, tcm, mnl_attr_get_str(tb[TCA_KIND]), tb[TCA_OPTIONS]);
 	return MNL_CB_OK;
 }
 
@@ -198,10 +230,34 @@ static int filters_walk(struct rtnl *rt, uint32_t ifindex, uint32_t parent, stru
 	return rtnl_ask(rt, nlh, filter_seen, walk);
 }
 
+static int filter_place_seen(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *tb[TCA_KIND + 1];
+	bool *found = arg;
+
+	rtnl_attributes(nlh, sizeof(struct tcmsg), tb, TCA_KIND);
+	if (tb[TCA_KIND])
+		*found |= !strcmp(mnl_attr_get_str(tb[TCA_KIND]), "clsact") ||
+		          !strcmp(mnl_attr_get_str(tb[TCA_KIND]), "ingress");
+	return MNL_CB_OK;
+}
+
+bool filters_possible(struct rtnl *rt)
+{
+	uint64_t buf[RTNL_REQUEST_MAX / 8];
+	struct nlmsghdr *nlh = rtnl_request(buf, RTM_GETQDISC, NLM_F_DUMP);
+	bool found = false;
+
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct tcmsg));
+	return rtnl_ask(rt, nlh, filter_place_seen, &found) < 0 || found;
+}
+
 int filters_suspect(struct rtnl *rt, const struct tc_hook *hook, struct suspects *suspects)
 {
 	struct filter_walk walk = {.protocol = hook->protocol, .suspects = suspects};
 
+	if (suspects->of_taking)
+		rtnl_links(rt, ifb_keep, &walk);
 	return filters_walk(rt, hook->ifindex,
 	                    TC_H_MAKE(TC_H_CLSACT, hook->egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS), &walk);
 }

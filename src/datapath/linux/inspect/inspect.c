@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "datapath/linux/inspect/endpoint.h"
+#include "datapath/linux/inspect/inspectors.h"
 #include "datapath/linux/inspect/nft_rule.h"
 #include "datapath/linux/inspect/nft_trace.h"
 #include "datapath/linux/inspect/policy.h"
 #include "datapath/linux/inspect/reasons.h"
+#include "datapath/linux/inspect/suspects.h"
 #include "datapath/linux/inspect/symbols.h"
 #include "datapath/linux/inspect/table.h"
 #include "datapath/linux/inspect/traceless.h"
@@ -124,6 +126,7 @@ void inspect_tell(const struct inspect *in, struct bpf_config *config)
 	    "veth_poll",
 	    "tun_get_user",
 	};
+	static const char *const tc_functions[TC_CODE_MAX] = {"__netif_receive_skb_core", "__dev_queue_xmit"};
 	int xdp = reasons_number(in->reasons, "XDP"), tc = reasons_number(in->reasons, "TC_INGRESS");
 	int none = reasons_number(in->reasons, "NOT_SPECIFIED");
 
@@ -136,6 +139,17 @@ void inspect_tell(const struct inspect *in, struct bpf_config *config)
 		symbols_range(in->symbols, functions[i], &start, &size);
 		config->xdp_code[i] = (struct code_range){.start = start, .size = size};
 	}
+	for (int i = 0; i < TC_CODE_MAX; i++) {
+		uint64_t start = 0, size = 0;
+
+		symbols_range(in->symbols, tc_functions[i], &start, &size);
+		config->tc_code[i] = (struct code_range){.start = start, .size = size};
+	}
+}
+
+bool inspect_tc_filters(struct inspect *in)
+{
+	return filters_possible(table_rtnl(in->table));
 }
 
 int inspect_arm(struct inspect *in, struct vt_err *err)
@@ -204,7 +218,10 @@ static void drop_begin(struct inspect *in, const struct waiting *waiting, struct
 		snprintf(log->reason, sizeof(log->reason), "ICMP type %u code %u", waiting->context.icmp_type,
 		         waiting->context.icmp_code);
 	} else {
-		reasons_name(in->reasons, waiting->rec.reason, log->reason, sizeof(log->reason));
+		if (waiting->context.place == DROP_TAKEN)
+			snprintf(log->reason, sizeof(log->reason), "consume_skb");
+		else
+			reasons_name(in->reasons, waiting->rec.reason, log->reason, sizeof(log->reason));
 		symbols_name(in->symbols, waiting->rec.site, log->site, sizeof(log->site), function, DROP_FUNCTION_MAX);
 	}
 	*drop = (struct drop){.rec = &waiting->rec,
@@ -292,6 +309,10 @@ static bool drop_answer(struct inspect *in, const struct drop *drop, const struc
 	}
 	if (is_behind_us(drop->context)) {
 		endpoint_inspect(table_rtnl(in->table), drop, finding);
+		return true;
+	}
+	if (drop->context->place == DROP_TAKEN) {
+		programs_taken_inspect(table_rtnl(in->table), drop, finding);
 		return true;
 	}
 	if (strcmp(drop->reason, "NETFILTER_DROP")) {

@@ -30,6 +30,8 @@ void inspect_close(struct inspect *in);
 int inspect_arm(struct inspect *in, struct vt_err *err);
 void inspect_disarm(struct inspect *in); /* nothing of ours stays installed */
 
+bool inspect_tc_filters(struct inspect *in); /* the namespace has, or may have, tc filters */
+
 /* Tells the BPF programs what only the running kernel knows: numbers of reasons, addresses of code. */
 void inspect_tell(const struct inspect *in, struct bpf_config *config);
 

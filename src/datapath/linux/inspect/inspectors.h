@@ -35,6 +35,7 @@ int vni_flooded_inspect(struct rtnl *rt, const struct drop *drop, struct finding
 int programs_ingress_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int programs_egress_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int programs_xdp_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int programs_taken_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding); /* DROP_TAKEN */
 
 /* port.c: state of the device itself */
 int port_down_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);

@@ -109,10 +109,24 @@ static void name_append(char *buf, size_t size, const char *between, const char 
 	snprintf(buf + n, size - n, "%s%.*s", between, (int)length, name);
 }
 
+/* "NAME; NAME; and 2 more" */
+static const char *suspects_text(const struct suspects *suspects, char *buf, size_t size)
+{
+	size_t n;
+
+	buf[0] = '\0';
+	for (unsigned int i = 0; i < suspects->count && i < SUSPECTS_NAMED; i++)
+		name_append(buf, size, i ? "; " : "", suspects->names[i]);
+	n = strlen(buf);
+	if (suspects->count > SUSPECTS_NAMED)
+		snprintf(buf + n, size - n, "; and %u more", suspects->count - SUSPECTS_NAMED);
+	return buf;
+}
+
 int suspects_found(const struct suspects *suspects, const struct drop *drop, const char *where, struct finding *finding)
 {
 	enum vt_cause cause = suspects->policers ? VT_CAUSE_LIMIT_QDISC : program_cause(drop);
-	char names[VT_EVIDENCE_MAX - 120] = "", more[32] = "";
+	char names[VT_EVIDENCE_MAX - 120];
 
 	if (!suspects->count)
 		return drop_found(finding, cause,
@@ -120,13 +134,10 @@ int suspects_found(const struct suspects *suspects, const struct drop *drop, con
 		                  where);
 	if (suspects->count == 1)
 		return drop_found(finding, cause, "%s at %s dropped the packet", suspects->names[0], where);
-	for (unsigned int i = 0; i < suspects->count && i < SUSPECTS_NAMED; i++)
-		name_append(names, sizeof(names), i ? "; " : "", suspects->names[i]);
-	if (suspects->count > SUSPECTS_NAMED)
-		snprintf(more, sizeof(more), "; and %u more", suspects->count - SUSPECTS_NAMED);
+	suspects_text(suspects, names, sizeof(names));
 	if (suspects->policers && suspects->policers < suspects->count)
-		return drop_unsure(finding, "one of these at %s dropped it: %s%s", where, names, more);
-	return drop_found(finding, cause, "one of these at %s dropped the packet: %s%s", where, names, more);
+		return drop_unsure(finding, "one of these at %s dropped it: %s", where, names);
+	return drop_found(finding, cause, "one of these at %s dropped the packet: %s", where, names);
 }
 
 static bool address_is_ipv4(const __u8 address[16])
@@ -136,13 +147,18 @@ static bool address_is_ipv4(const __u8 address[16])
 	return !memcmp(address, mapped, sizeof(mapped));
 }
 
-static int programs_tc_inspect(struct rtnl *rt, const struct drop *drop, bool egress, struct finding *finding)
+static struct tc_hook hook_of(const struct drop *drop, bool egress)
 {
-	struct tc_hook hook = {
+	return (struct tc_hook){
 	    .ifindex = drop->rec->ifindex,
 	    .egress = egress,
 	    .protocol = address_is_ipv4(drop_destination(drop)) ? ETH_P_IP : ETH_P_IPV6,
 	};
+}
+
+static int programs_tc_inspect(struct rtnl *rt, const struct drop *drop, bool egress, struct finding *finding)
+{
+	struct tc_hook hook = hook_of(drop, egress);
 	struct suspects suspects = {0};
 	char where[40];
 
@@ -150,6 +166,26 @@ static int programs_tc_inspect(struct rtnl *rt, const struct drop *drop, bool eg
 	tcx_suspect(&hook, &suspects);
 	filters_suspect(rt, &hook, &suspects);
 	return suspects_found(&suspects, drop, where, finding);
+}
+
+/* Only filters can keep a packet, no program at tcx. If none is there that does, somebody else consumed it: no loss. */
+int programs_taken_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
+{
+	bool egress = !strcmp(drop->function, "__dev_queue_xmit");
+	struct tc_hook hook = hook_of(drop, egress);
+	struct suspects suspects = {.of_taking = true};
+	char names[VT_EVIDENCE_MAX - 120], where[40];
+
+	if (filters_suspect(rt, &hook, &suspects) == 0 && !suspects.count) {
+		finding->no_loss = true;
+		return 1;
+	}
+	snprintf(where, sizeof(where), "%s of %s", egress ? "egress" : "ingress", drop->device);
+	if (suspects.count == 1)
+		return drop_found(finding, VT_CAUSE_VANISHED_IN_NODE, "%s at %s took the packet", suspects.names[0],
+		                  where);
+	return drop_found(finding, VT_CAUSE_VANISHED_IN_NODE, "one of these at %s took the packet: %s", where,
+	                  suspects_text(&suspects, names, sizeof(names)));
 }
 
 int programs_ingress_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)

@@ -14,6 +14,7 @@
 #define SUSPECT_TEXT   96
 
 struct suspects {
+	bool of_taking;        /* not who may have dropped the packet is asked for, but who may have kept it */
 	unsigned int count;    /* also those that are not named */
 	unsigned int policers; /* of them: these drop what exceeds a rate, whatever it is */
 	char names[SUSPECTS_NAMED][SUSPECT_TEXT];
@@ -36,8 +37,13 @@ int suspects_found(const struct suspects *suspects, const struct drop *drop, con
                    struct finding *finding);
 
 /*
- * filters.c: adds the tc filters of the hook that may drop: BPF programs, and filters one of whose actions drops (an
- * action that counts its drops and has none is out, as is a filter for the other IP version).
+ * filters.c: whether the namespace has any place for filters (a qdisc clsact or ingress); true if it cannot be asked
+ */
+bool filters_possible(struct rtnl *rt);
+
+/*
+ * filters.c: adds the tc filters of the hook that may drop (or keep) packets: BPF programs, and filters one of whose
+ * actions drops (an action that counts its drops and has none is out, as is a filter for the other IP version).
  */
 int filters_suspect(struct rtnl *rt, const struct tc_hook *hook, struct suspects *suspects);
 

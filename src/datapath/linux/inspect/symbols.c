@@ -174,7 +174,8 @@ bool symbols_range(const struct symbols *symbols, const char *function, uint64_t
 		const char *name = symbols->text + symbols->list[i].name;
 		size_t next = i + 1;
 
-		if (strncmp(name, function, length) || (name[length] && name[length] != '.'))
+		/* the compiler may have given it a suffix, and have put what hardly ever runs elsewhere */
+		if (strncmp(name, function, length) || (name[length] && name[length] != '.') || strstr(name, ".cold"))
 			continue;
 		while (next + 1 < symbols->count && symbols->list[next].address == symbols->list[i].address)
 			next++; /* another name for it */
