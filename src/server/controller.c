@@ -325,14 +325,18 @@ static json_t *snapshot_task(const struct trace *trace)
 	return json;
 }
 
-static void send_snapshot(struct controller *ctl, struct stream *stream)
+/* Without memory a node is merely not named where it fails. */
+static void send_snapshot(struct controller *ctl, const char *name, struct stream *stream)
 {
 	json_t *tasks = json_array();
 	struct trace *trace, *next;
 
 	HASH_ITER (hh, ctl->traces, trace, next) {
-		if (!vt_state_final(trace->life.state))
-			json_array_append_new(tasks, snapshot_task(trace));
+		if (vt_state_final(trace->life.state))
+			continue;
+		json_array_append_new(tasks, snapshot_task(trace));
+		if (trace->life.state != VT_ANALYZING)
+			trace_joined(trace, name);
 	}
 	nodes_send(stream, json_pack("{s:s, s:o}", "op", "snapshot", "tasks", tasks));
 }
@@ -349,7 +353,7 @@ int controller_connect(struct controller *ctl, const struct node_hello *hello, s
 	if (!rc) {
 		if (new_boot) /* what the former agent still had is gone with it */
 			analysis_node_down(ctl->analysis, hello->name, vt_now_ns());
-		send_snapshot(ctl, stream);
+		send_snapshot(ctl, hello->name, stream);
 	}
 	unlock(ctl);
 	return rc;

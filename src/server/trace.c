@@ -33,7 +33,7 @@ void trace_free(struct trace *trace)
 	free(trace);
 }
 
-int trace_asked(struct trace *trace, const char *name)
+static int note_node(struct trace *trace, const char *name, enum trace_answer answer)
 {
 	struct trace_node *nodes = realloc(trace->nodes, (trace->n_nodes + 1) * sizeof(*nodes));
 
@@ -42,8 +42,22 @@ int trace_asked(struct trace *trace, const char *name)
 	trace->nodes = nodes;
 	nodes += trace->n_nodes++;
 	snprintf(nodes->name, sizeof(nodes->name), "%s", name);
-	nodes->answer = TRACE_ASKED;
+	nodes->answer = answer;
 	return 0;
+}
+
+int trace_asked(struct trace *trace, const char *name)
+{
+	return note_node(trace, name, TRACE_ASKED);
+}
+
+int trace_joined(struct trace *trace, const char *name)
+{
+	for (unsigned int i = 0; i < trace->n_nodes; i++) {
+		if (!strcmp(trace->nodes[i].name, name))
+			return 0;
+	}
+	return note_node(trace, name, TRACE_JOINED);
 }
 
 void trace_answered(struct trace *trace, const char *name, enum vt_item_type type)
@@ -59,6 +73,8 @@ void trace_answered(struct trace *trace, const char *name, enum vt_item_type typ
 			node->answer = node->answer == TRACE_ARMED ? TRACE_STARTED : node->answer;
 		else if (node->answer == TRACE_ASKED)
 			node->answer = TRACE_ARMED;
+		else if (node->answer == TRACE_JOINED)
+			node->answer = TRACE_STARTED; /* nobody waits for it; that it was late the analysis knows */
 		else if (node->answer == TRACE_SILENT || node->answer == TRACE_GONE)
 			node->answer = TRACE_LATE;
 	}
@@ -94,6 +110,8 @@ static const char *answer_error(enum trace_answer answer)
 		return "its agent disconnected before it answered";
 	case TRACE_LATE:
 		return "answered only after 1 s; what it saw before that is missing";
+	case TRACE_JOINED:
+		return "connected while the trace ran, and did not answer";
 	case TRACE_ASKED:
 	case TRACE_ARMED:
 	case TRACE_STARTED:

@@ -22,6 +22,7 @@ enum trace_answer {
 	TRACE_SILENT,    /* no answer when colouring began */
 	TRACE_GONE,      /* no answer, and its agent was not connected any more */
 	TRACE_LATE,      /* ARMED came after colouring had begun */
+	TRACE_JOINED,    /* connected while the trace ran, and has not answered */
 };
 
 struct trace_node {
@@ -43,7 +44,7 @@ struct trace {
 	int64_t created_us;
 	enum vt_state shown; /* what users see; never a final one, with that it is in the store */
 	unsigned int n_nodes;
-	struct trace_node *nodes; /* those that were sent ARM */
+	struct trace_node *nodes; /* those that were sent ARM, or came later */
 	bool finishing;           /* it has ended and is in the analysis thread's list, by `next` */
 	struct trace *next;
 	struct vt_result *result; /* while it is in that list and not yet rendered */
@@ -57,6 +58,10 @@ void trace_free(struct trace *trace);
 
 /* Notes that `name` was sent ARM. -ENOMEM. */
 int trace_asked(struct trace *trace, const char *name);
+
+/* Notes that `name` connected while the trace runs, and was told of it; nothing new where it was asked before. -ENOMEM.
+ */
+int trace_joined(struct trace *trace, const char *name);
 
 /* Notes what a node answered (ARMED, STARTED or FAILED). */
 void trace_answered(struct trace *trace, const char *name, enum vt_item_type type);
