@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/evidence.h"
 #include "analysis/node.h"
 
 #define UNKNOWN_ENDS 8 /* hosts without an agent that a result names; whoever has more knows by the first */
@@ -105,78 +106,7 @@ static const char *device_name(const struct analysis *a, uint32_t device)
 	return name ? name : "";
 }
 
-/* The record with which a lost packet left for the node behind the gap. */
-static const struct stored *left_by(const struct analysis *a, const struct claim *claim,
-                                    const struct tally_cause *cause)
-{
-	for (uint32_t r = group_at(a, claim->group)->recs; r; r = stored_at(a, r)->next) {
-		const struct stored *rec = stored_at(a, r);
-
-		if (rec->loc == VT_LOC_OUT && rec->node == cause->node && rec->outer == cause->outer)
-			return rec;
-	}
-	return NULL;
-}
-
-/* Something coloured of this packet's flow was seen entering the node behind the gap since the trace began. */
-static bool arrived(const struct analysis *a, const struct claim *claim, const struct tally_cause *cause)
-{
-	const struct outer *outer = intern_get(&a->outers, cause->outer);
-	const struct stored *rec = left_by(a, claim, cause);
-	struct arrival_key key;
-	struct arrival *arrival;
-
-	memset(&key, 0, sizeof(key));
-	if (!outer || !rec)
-		return false;
-	key.flow = intern_hash(intern_get(&a->flows, rec->flow), sizeof(struct vt_flow));
-	memcpy(key.src, outer->src, 16);
-	key.node = cause->next_node;
-	HASH_FIND(hh, a->arrivals, &key, sizeof(key), arrival);
-	return arrival && arrival->last_at >= claim->trace->begin_at;
-}
-
-/* Of which gaps there is a flow of which nothing coloured arrived behind them. */
-static void find_unseen_flows(const struct analysis *a, const struct trace *trace, bool unseen[])
-{
-	for (unsigned int i = 0; i < trace->n_causes; i++)
-		unseen[i] = false;
-	for (uint32_t i = 0; i < trace->n_claims; i++) {
-		const struct claim *claim = claim_at(a, trace->claims[i]);
-		int slot = claim->cause;
-
-		if (slot >= 0 && trace->causes[slot].outer && !unseen[slot])
-			unseen[slot] = !arrived(a, claim, &trace->causes[slot]);
-	}
-}
-
-static void gap_evidence(const struct analysis *a, const struct tally_cause *cause, bool unseen, char *buf, size_t size)
-{
-	const struct outer *outer = intern_get(&a->outers, cause->outer);
-	const char *from = a->nodes[cause->node]->name, *to = a->nodes[cause->next_node]->name;
-	char addr[INET6_ADDRSTRLEN] = "?";
-
-	if (outer)
-		vt_addr_format(outer->dst, addr, sizeof(addr));
-	snprintf(buf, size, "left %s by %s for %s (%s), not seen entering %s%s", from, device_name(a, cause->device),
-	         addr, to, to,
-	         unseen ? "; of a flow nothing coloured was seen there at all, so its path in the underlay may also be "
-	                  "rewriting the outer DSCP (bleaching)"
-	                : "");
-}
-
-static void drop_evidence(const struct tally_cause *cause, const struct detail *detail, char *buf, size_t size)
-{
-	const char *evidence = detail->text + detail->evidence, *site = detail->text + detail->site;
-
-	if (*evidence)
-		copy_text(buf, size, evidence);
-	else
-		snprintf(buf, size, "dropped with reason %s%s%s, nothing more is known",
-		         *detail->text ? detail->text : "unknown", *site ? " at " : "", site);
-}
-
-static void fill_cause(const struct analysis *a, const struct tally_cause *cause, bool unseen,
+static void fill_cause(const struct analysis *a, const struct tally_cause *cause, const struct insight *insight,
                        struct vt_result_cause *out)
 {
 	const struct detail *detail = intern_get(&a->details, cause->detail);
@@ -188,26 +118,12 @@ static void fill_cause(const struct analysis *a, const struct tally_cause *cause
 	copy_text(out->device, sizeof(out->device), device_name(a, cause->device));
 	out->reverse = cause->reverse;
 	out->packets = cause->packets;
-	if (cause->joined) {
-		snprintf(out->evidence, sizeof(out->evidence),
-		         "stands for all further kinds of loss, more than the %d that are listed apart",
-		         TALLY_CAUSES - 2);
-		return;
-	}
-	if (detail) {
+	if (detail && !cause->joined) {
 		copy_text(out->reason, sizeof(out->reason), detail->text);
 		copy_text(out->site, sizeof(out->site), detail->text + detail->site);
-		drop_evidence(cause, detail, out->evidence, sizeof(out->evidence));
-	} else if (cause->outer) {
-		gap_evidence(a, cause, unseen, out->evidence, sizeof(out->evidence));
-	} else {
-		snprintf(out->evidence, sizeof(out->evidence),
-		         "entered %s by %s, then neither left nor was seen dropped; its colour may have been erased, "
-		         "or another "
-		         "program on the node took it",
-		         node->name, out->device);
 	}
-	out->proven = cause->proven && !unseen;
+	evidence_of(a, cause, insight, out->evidence, sizeof(out->evidence));
+	out->proven = cause->proven && !insight->unseen && !cause->joined;
 }
 
 struct ranked {
@@ -232,10 +148,10 @@ static int fill_causes(const struct analysis *a, const struct trace *trace, stru
 {
 	struct vt_result_cause *causes = calloc(TALLY_CAUSES, sizeof(*causes));
 	struct ranked ranked[TALLY_CAUSES];
-	bool unseen[TALLY_CAUSES];
+	struct insight insights[TALLY_CAUSES];
 	unsigned int n = 0;
 
-	find_unseen_flows(a, trace, unseen);
+	evidence_look(a, trace, insights);
 	result->causes = calloc(TALLY_CAUSES, sizeof(*causes));
 	if (!causes || !result->causes) {
 		free(causes);
@@ -245,7 +161,7 @@ static int fill_causes(const struct analysis *a, const struct trace *trace, stru
 		index[i] = -1;
 		if (!trace->causes[i].packets)
 			continue;
-		fill_cause(a, &trace->causes[i], unseen[i], &causes[i]);
+		fill_cause(a, &trace->causes[i], &insights[i], &causes[i]);
 		ranked[n++] = (struct ranked){causes[i].packets, causes[i].proven, i};
 	}
 	qsort(ranked, n, sizeof(*ranked), compare_ranked);
