@@ -111,6 +111,15 @@ static int attach_direction(struct attach *at, struct attachment *a, enum link_d
 	return link_clsact(bpf_program__fd(prog), a->ifindex, direction);
 }
 
+static const char *attach_advice(int code)
+{
+	if (code == EPERM || code == EACCES)
+		return " (VTrace needs root, or CAP_BPF and CAP_NET_ADMIN)";
+	if (code == EMFILE)
+		return " (two a device are needed: raise the agent's limit, LimitNOFILE= of its unit)";
+	return "";
+}
+
 static int attach_device(struct attach *at, const struct device_info *dev, struct vt_err *err)
 {
 	struct attachment *a;
@@ -136,8 +145,7 @@ static int attach_device(struct attach *at, const struct device_info *dev, struc
 	detach(a);
 	if (ret == -ENODEV)
 		return 0;
-	return vt_fail(err, -ret, "attach to device %s: %s (VTrace needs root, or CAP_BPF and CAP_NET_ADMIN)",
-	               dev->name, strerror(-ret));
+	return vt_fail(err, -ret, "attach to device %s: %s%s", dev->name, strerror(-ret), attach_advice(-ret));
 }
 
 static struct attachment *find(struct attach *at, int ifindex)
