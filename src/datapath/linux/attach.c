@@ -17,6 +17,7 @@ struct attachment {
 	int fd[2];   /* tcx links by direction, -1 */
 	bool clsact; /* attached by clsact instead */
 	bool wanted; /* mark of a sync */
+	bool fresh;  /* made by the last sync */
 };
 
 struct attach {
@@ -135,7 +136,8 @@ static int attach_device(struct attach *at, const struct device_info *dev, struc
 		at->capacity = capacity;
 	}
 	a = &at->list[at->n];
-	*a = (struct attachment){.ifindex = dev->ifindex, .role = dev->role, .fd = {-1, -1}, .wanted = true};
+	*a = (struct attachment){
+	    .ifindex = dev->ifindex, .role = dev->role, .fd = {-1, -1}, .wanted = true, .fresh = true};
 	for (int direction = 0; direction < 2 && !ret; direction++)
 		ret = attach_direction(at, a, direction);
 	if (!ret) {
@@ -180,7 +182,7 @@ static int attach_new_devices(struct attach *at, const struct devices *devices, 
 	int ret = 0;
 
 	for (size_t i = 0; i < at->n; i++)
-		at->list[i].wanted = false;
+		at->list[i].wanted = at->list[i].fresh = false;
 	dev = devices_all(devices, &n);
 	for (size_t i = 0; i < n && !ret; i++) {
 		struct attachment *a = dev[i].role == DEVICE_INNER ? NULL : find(at, dev[i].ifindex);
@@ -205,6 +207,28 @@ static void detach_old_devices(struct attach *at)
 	}
 }
 
+static int count_fresh(const struct attach *at)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < at->n; i++)
+		n += at->list[i].fresh;
+	return n;
+}
+
+unsigned int attach_unseen(const struct attach *at, const struct devices *devices)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < at->n; i++) {
+		const struct device_info *dev = at->list[i].fresh ? devices_find(devices, at->list[i].ifindex) : NULL;
+
+		/* what a VM sent before is not coloured, so nothing will be missed of it */
+		n += dev && (dev->out || (dev->in && at->list[i].role != DEVICE_TENANT));
+	}
+	return n;
+}
+
 int attach_sync(struct attach *at, const struct devices *devices, struct vt_err *err)
 {
 	int ret;
@@ -216,5 +240,5 @@ int attach_sync(struct attach *at, const struct devices *devices, struct vt_err 
 		ret = attach_inside(at, devices, err);
 	}
 	expedite_end(at->expedite);
-	return ret;
+	return ret < 0 ? ret : count_fresh(at);
 }
