@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """VTrace's own losses: counted, shown, and nobody blamed for what only VTrace did not see."""
 
+import collections
 import contextlib
 import os
 import re
 import resource
 import signal
+import threading
 import time
 
 import pytest
 
 from checks import check_healthy, check_loss, show
-from lab import AGENTS, System, counts
+from lab import AGENTS, System, counts, traffic_path
 from test_traces import attached
 
 FLOW = "udp and src host 10.0.1.1 and dst host 10.0.1.2 and dst port 53"
@@ -53,21 +55,6 @@ def test_a_node_without_agent(lab):
         assert system.stop() == []
 
 
-def test_an_agent_is_killed_and_comes_back(lab, agents):
-    lab.meet("vm1", "10.0.1.2")
-    trace = agents.add(FLOW, 20, 4)
-    lab.send_udp("vm1", "10.0.1.2", 53, 5)
-    agents.agents["b"].kill()
-    lab.send_udp("vm1", "10.0.1.2", 53, 5, seed=2)
-    agents.start_agent("b")
-    lab.send_udp("vm1", "10.0.1.2", 53, 5, seed=3)
-    result = trace.end()
-    assert result["packets"]["coloured"] == 15 and result["packets"]["unfinished"] > 0, show(result)
-    check_nobody_is_blamed(result)
-    check_named(agents, trace, result, "b", LATE)
-    assert "unfinished" in agents.cli("result", trace.id).stdout
-
-
 def wait_packets(trace, what, count, timeout=10):
     """Until the trace has so many packets of a kind; asking is what the interface offers, so it asks."""
     deadline = time.monotonic() + timeout
@@ -80,6 +67,64 @@ def wait_attached(lab, node):
     deadline = time.monotonic() + 5
     while not attached(lab, node)["tcx"]:
         assert time.monotonic() < deadline, attached(lab, node)
+
+
+def ends_by_port(result):
+    """{source port: {end: packets}}: a test that gives each of its senders a port of its own sees what became of whom."""
+    found = {}
+    for packet in result["list"]:
+        port = int(re.match(r".*?:(\d+) > ", packet["flow"])[1])
+        found.setdefault(port, collections.Counter())[packet["end"]] += 1
+    return found
+
+
+def test_an_agent_is_killed_and_comes_back(lab, agents):
+    lab.meet("vm1", "10.0.1.2")
+    trace = agents.add(FLOW, 15, 20)
+    lab.send_udp("vm1", "10.0.1.2", 53, 5, src_port=4001)
+    wait_packets(trace, "delivered", 5)
+    agents.agents["b"].kill()
+    lab.send_udp("vm1", "10.0.1.2", 53, 5, src_port=4002)
+    agents.start_agent("b")
+    wait_attached(lab, "b")
+    lab.send_udp("vm1", "10.0.1.2", 53, 5, src_port=4003)
+    result = trace.end("--packets")
+    assert ends_by_port(result) == {4001: {"delivered": 5}, 4002: {"unfinished": 5}, 4003: {"delivered": 5}}, show(result)
+    check_nobody_is_blamed(result)
+    check_named(agents, trace, result, "b", LATE)
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_an_agent_that_ends(lab, agents, how):
+    """It stays away, whether it said good-bye or not: what went there from then on is nobody's loss."""
+    lab.meet("vm1", "10.0.1.2")
+    trace = agents.add(FLOW, 10, 20)
+    lab.send_udp("vm1", "10.0.1.2", 53, 5, src_port=4001)
+    wait_packets(trace, "delivered", 5)
+    getattr(agents.agents["b"], how)()
+    lab.send_udp("vm1", "10.0.1.2", 53, 5, src_port=4002)
+    result = trace.end("--packets")
+    assert ends_by_port(result) == {4001: {"delivered": 5}, 4002: {"unfinished": 5}}, show(result)
+    check_nobody_is_blamed(result)
+    check_named(agents, trace, result, "b", "stopped answering while the trace ran")
+
+
+def test_the_server_stands_still(lab, agents):
+    """For some seconds it takes nothing and its clock jumps: all comes to it in the end, and nobody is blamed."""
+    lab.meet("vm1", "10.0.1.2")
+    pid = agents.server.pid
+    trace = agents.add(FLOW, 20, 30)
+    lab.absorb("10.0.1.2", 53)
+    sender = lab.start("vm1", traffic_path(), "udp-send", "10.0.1.2", 53, "-c", 20, "-r", 10)
+    wait_packets(trace, "coloured", 5)
+    os.kill(pid, signal.SIGSTOP)
+    goes_on = threading.Timer(5, os.kill, (pid, signal.SIGCONT))
+    goes_on.start()
+    try:
+        sender.wait()
+    finally:
+        goes_on.join()
+    check_healthy(trace.end(), 20, ROUTE)
 
 
 def wait_detached(lab):
