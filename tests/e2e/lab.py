@@ -249,9 +249,10 @@ class System:
         )
         self.server.wait_line("^ready:", READY_S)
 
-    def start_agent(self, node, wait=True):
+    def start_agent(self, node, wait=True, under=()):
+        """under: a program and its arguments that become the agent."""
         self.agents[node] = self.lab.start(
-            node, vtrace_path(), "agent", "--server", SERVER, "--node", node, *self.options[node]
+            node, *under, vtrace_path(), "agent", "--server", SERVER, "--node", node, *self.options[node]
         )
         if wait:
             self.agents[node].wait_line("^ready:", READY_S)

@@ -17,6 +17,7 @@ struct attachment {
 	int fd[2];   /* tcx links by direction, -1 */
 	bool clsact; /* attached by clsact instead */
 	bool wanted; /* mark of a sync */
+	bool fresh;  /* made by the last sync */
 };
 
 struct attach {
@@ -112,6 +113,15 @@ static int attach_direction(struct attach *at, struct attachment *a, enum link_d
 	return link_clsact(bpf_program__fd(prog), a->ifindex, direction);
 }
 
+static const char *attach_advice(int code)
+{
+	if (code == EPERM || code == EACCES)
+		return " (VTrace needs root, or CAP_BPF and CAP_NET_ADMIN)";
+	if (code == EMFILE)
+		return " (two a device are needed: raise the agent's limit, LimitNOFILE= of its unit)";
+	return "";
+}
+
 static int attach_device(struct attach *at, const struct device_info *dev, struct vt_err *err)
 {
 	struct attachment *a;
@@ -127,7 +137,8 @@ static int attach_device(struct attach *at, const struct device_info *dev, struc
 		at->capacity = capacity;
 	}
 	a = &at->list[at->n];
-	*a = (struct attachment){.ifindex = dev->ifindex, .role = dev->role, .fd = {-1, -1}, .wanted = true};
+	*a = (struct attachment){
+	    .ifindex = dev->ifindex, .role = dev->role, .fd = {-1, -1}, .wanted = true, .fresh = true};
 	for (int direction = 0; direction < 2 && !ret; direction++)
 		ret = attach_direction(at, a, direction);
 	if (!ret) {
@@ -137,8 +148,7 @@ static int attach_device(struct attach *at, const struct device_info *dev, struc
 	detach(a);
 	if (ret == -ENODEV)
 		return 0;
-	return vt_fail(err, -ret, "attach to device %s: %s (VTrace needs root, or CAP_BPF and CAP_NET_ADMIN)",
-	               dev->name, strerror(-ret));
+	return vt_fail(err, -ret, "attach to device %s: %s%s", dev->name, strerror(-ret), attach_advice(-ret));
 }
 
 static struct attachment *find(struct attach *at, int ifindex)
@@ -180,7 +190,7 @@ static int attach_new_devices(struct attach *at, const struct devices *devices, 
 	int ret = 0;
 
 	for (size_t i = 0; i < at->n; i++)
-		at->list[i].wanted = false;
+		at->list[i].wanted = at->list[i].fresh = false;
 	dev = devices_all(devices, &n);
 	for (size_t i = 0; i < n && !ret; i++) {
 		struct attachment *a = dev[i].role == DEVICE_INNER ? NULL : find(at, dev[i].ifindex);
@@ -205,6 +215,28 @@ static void detach_old_devices(struct attach *at)
 	}
 }
 
+static int count_fresh(const struct attach *at)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < at->n; i++)
+		n += at->list[i].fresh;
+	return n;
+}
+
+unsigned int attach_unseen(const struct attach *at, const struct devices *devices)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < at->n; i++) {
+		const struct device_info *dev = at->list[i].fresh ? devices_find(devices, at->list[i].ifindex) : NULL;
+
+		/* what a VM sent before is not coloured, so nothing will be missed of it */
+		n += dev && (dev->out || (dev->in && at->list[i].role != DEVICE_TENANT));
+	}
+	return n;
+}
+
 int attach_sync(struct attach *at, const struct devices *devices, bool filters, struct vt_err *err)
 {
 	int ret;
@@ -216,5 +248,5 @@ int attach_sync(struct attach *at, const struct devices *devices, bool filters, 
 		ret = attach_inside(at, devices, filters, err);
 	}
 	expedite_end(at->expedite);
-	return ret;
+	return ret < 0 ? ret : count_fresh(at);
 }

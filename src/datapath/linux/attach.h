@@ -28,9 +28,15 @@ void attach_free(struct attach *at);
 
 /*
  * Attaches to every leaf, and to kfree_skb; detaches where a device is gone or has another role. filters: there are tc
- * filters, which may keep packets.
+ * filters, which may keep packets. Returns how many attachments are new, or -errno.
  */
 int attach_sync(struct attach *at, const struct devices *devices, bool filters, struct vt_err *err);
+
+/*
+ * How many of those that the last sync made new had packets pass the device, perhaps before they were there: coloured
+ * ones left, or came in from outside, without a record. `devices` is what was read after that sync.
+ */
+unsigned int attach_unseen(const struct attach *at, const struct devices *devices);
 void attach_clear(struct attach *at);
 unsigned int attach_count(const struct attach *at); /* hooks attached now */
 

@@ -75,6 +75,17 @@ static void parse_linkinfo(const struct nlattr *info, struct device_info *dev)
 		parse_vxlan(data, dev);
 }
 
+static void parse_stats(const struct nlattr *attr, struct device_info *dev)
+{
+	struct rtnl_link_stats64 stats;
+
+	if (mnl_attr_get_payload_len(attr) < sizeof(stats))
+		return;
+	memcpy(&stats, mnl_attr_get_payload(attr), sizeof(stats));
+	dev->in = stats.rx_packets;
+	dev->out = stats.tx_packets;
+}
+
 static int on_link(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
@@ -114,6 +125,9 @@ static int on_link(const struct nlmsghdr *nlh, void *arg)
 			break;
 		case IFLA_LINKINFO:
 			parse_linkinfo(attr, dev);
+			break;
+		case IFLA_STATS64:
+			parse_stats(attr, dev);
 			break;
 		}
 	}
@@ -298,6 +312,15 @@ int devices_refresh(struct devices *d, struct vt_err *err)
 		return n;
 	d->stale = false;
 	return 1;
+}
+
+int devices_reread(struct devices *d, struct vt_err *err)
+{
+	int ret;
+
+	d->stale = true;
+	ret = devices_refresh(d, err);
+	return ret < 0 ? ret : 0;
 }
 
 const struct device_info *devices_all(const struct devices *d, size_t *ret_n)

@@ -31,6 +31,7 @@ struct device_info {
 	char kind[16];       /* "veth", "vxlan", ...; "" for hardware */
 	uint32_t vni;        /* VXLAN device: its VNI; leaf: the VNI of its network; 0: none or not one */
 	uint16_t vxlan_port; /* VXLAN device: UDP port, host order */
+	uint64_t in, out;    /* packets that have passed it, as of the last refresh */
 	enum device_role role;
 };
 
@@ -44,6 +45,9 @@ int devices_fd(const struct devices *d);
 
 /* Reads everything anew if notifications came. 1 if there were any, 0 if not, -errno. */
 int devices_refresh(struct devices *d, struct vt_err *err);
+
+/* The same whether or not any came: for counters that are of now. 0 or -errno. */
+int devices_reread(struct devices *d, struct vt_err *err);
 
 /* All devices, leaves and others; the array holds until the next refresh. */
 const struct device_info *devices_all(const struct devices *d, size_t *ret_n);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "datapath/linux/inspect/kernel_clock.h"
 
 #define LOOKS        4     /* the one before the last drop, the one after it, and two for drops that come late */
 #define COUNTERS_MAX 65536 /* disciplines of a host that have dropped anything, 1 MB a look */
@@ -30,7 +31,7 @@ struct counter {
 };
 
 struct look {
-	uint64_t from_ns, to_ns; /* when it was taken */
+	uint64_t from_ns, to_ns; /* when it was taken, by the clock of records */
 	bool first, complete;
 	size_t count;
 	struct counter *counters;
@@ -43,6 +44,7 @@ struct answer_slot {
 };
 
 struct queues {
+	int64_t shift_ns; /* of our clock against the kernel's */
 	unsigned int n_looks, next_answer;
 	struct look looks[LOOKS]; /* oldest first */
 	struct answer_slot answers[ANSWERS];
@@ -55,7 +57,11 @@ struct queues {
 
 struct queues *queues_new(void)
 {
-	return calloc(1, sizeof(struct queues));
+	struct queues *queues = calloc(1, sizeof(*queues));
+
+	if (queues)
+		queues->shift_ns = kernel_clock_shift_ns();
+	return queues;
 }
 
 static void looks_clear(struct queues *queues)
@@ -158,13 +164,13 @@ static int qdiscs_dump(struct rtnl *rt, mnl_cb_t cb, void *arg)
 	return rtnl_ask(rt, nlh, cb, arg);
 }
 
-static int look_take(struct rtnl *rt, struct look *look)
+static int look_take(const struct queues *queues, struct rtnl *rt, struct look *look)
 {
 	int ret;
 
-	*look = (struct look){.from_ns = vt_now_ns(), .complete = true};
+	*look = (struct look){.from_ns = vt_now_ns() - queues->shift_ns, .complete = true};
 	ret = qdiscs_dump(rt, counter_seen, look);
-	look->to_ns = vt_now_ns();
+	look->to_ns = vt_now_ns() - queues->shift_ns;
 	if (ret < 0)
 		free(look->counters);
 	return ret;
@@ -175,7 +181,7 @@ int queues_arm(struct queues *queues, struct rtnl *rt)
 	int ret;
 
 	looks_clear(queues);
-	ret = look_take(rt, &queues->looks[0]);
+	ret = look_take(queues, rt, &queues->looks[0]);
 	if (ret < 0)
 		return ret;
 	queues->looks[0].first = true;
@@ -288,7 +294,7 @@ int queues_around(struct queues *queues, struct rtnl *rt, const struct vt_record
 	int code = 0;
 
 	if (!after) {
-		code = look_take(rt, &look);
+		code = look_take(queues, rt, &look);
 		if (code < 0)
 			return code;
 		look_keep(queues, &look);
