@@ -17,11 +17,6 @@
 #define BUSY_CHECK     (10 * MS)
 #define SILENT_DEATH   (3 * S) /* until a host that is gone without a word is missed */
 
-static uint64_t lost_so_far(const struct agent_run *agent)
-{
-	return datapath_lost(&agent->dp) + agent->out.lost;
-}
-
 static void say_node(struct agent_run *agent)
 {
 	struct vt_item *item = outbox_answer(&agent->out, VT_ITEM_NODE, 0);
@@ -73,7 +68,7 @@ static void progress(struct agent_run *agent, uint64_t now)
 {
 	if (now < progress_at(agent, now) || agent->dp.dp.ops->busy(&agent->dp.dp))
 		return;
-	outbox_progress(&agent->out, lost_so_far(agent), (uint64_t)((int64_t)now + agent->node->clock_ns), now);
+	outbox_progress(&agent->out, datapath_lost(&agent->dp), (uint64_t)((int64_t)now + agent->node->clock_ns), now);
 	agent->progress_last = now;
 	agent->tasks.ended = false;
 }

@@ -45,12 +45,12 @@ static void agent_refused(void *arg, const char *text)
 	agent_say(arg, AGENT_REFUSED, text);
 }
 
-static uint64_t agent_lost(const struct agent *agent)
+static uint64_t datapath_lost(const struct agent *agent)
 {
 	struct datapath_stats stats = {0};
 
 	agent->dp->ops->stats(agent->dp, &stats);
-	return stats.lost + agent->out.lost;
+	return stats.lost;
 }
 
 static void agent_say_node(struct agent *agent, const struct vt_node_info *info)
@@ -143,7 +143,7 @@ static void agent_progress(struct agent *agent)
 {
 	if (agent->now < agent_progress_at(agent) || agent->dp->ops->busy(agent->dp))
 		return;
-	outbox_progress(&agent->out, agent_lost(agent), agent->now, agent->now);
+	outbox_progress(&agent->out, datapath_lost(agent), agent->now, agent->now);
 	agent->progress_last = agent->now;
 	agent->tasks.ended = false;
 }
@@ -318,7 +318,7 @@ void agent_stats(const struct agent *agent, struct agent_stats *stats)
 {
 	*stats = (struct agent_stats){
 	    .records = agent->out.seq,
-	    .lost = agent_lost(agent),
+	    .lost = datapath_lost(agent) + agent->out.lost,
 	    .batches = agent->out.batch.number,
 	    .queued = agent->out.queue.items,
 	    .tasks = agent->tasks.table.n,

@@ -30,6 +30,7 @@ struct vt_item *outbox_answer(struct outbox *outbox, enum vt_item_type type, uin
 	struct vt_item *item = item_queue_add(&outbox->queue, type);
 
 	if (!item) {
+		outbox->seq++; /* as if it had been a record: its absence shows */
 		outbox->lost++;
 		return NULL;
 	}
@@ -46,7 +47,7 @@ void outbox_progress(struct outbox *outbox, uint64_t lost, uint64_t time_ns, uin
 		item = item_queue_add(&outbox->queue, VT_ITEM_PROGRESS);
 	if (!item)
 		return;
-	item->progress = (struct vt_progress){.lost = lost, .time_ns = time_ns};
+	item->progress = (struct vt_progress){.lost = lost, .seq = outbox->seq, .time_ns = time_ns};
 	if (outbox->flush_at > now)
 		outbox->flush_at = now;
 }

@@ -2,7 +2,7 @@
 /*
  * The agent's outbox: items become batches, batches get numbers and go to the uplink. It decides when: answers at once,
  * full batches at once, records after a short wait for others. Every record gets its number here, and what finds no
- * place is counted as lost; so a gap in the numbers is always a counted loss.
+ * place leaves a gap in the numbers.
  */
 #ifndef VT_AGENT_OUTBOX_H
 #define VT_AGENT_OUTBOX_H
@@ -24,7 +24,7 @@ struct outbox {
 	bool urgent;         /* an answer is queued: go now, whatever is in flight */
 	bool blocked;        /* the uplink said -EAGAIN */
 	uint64_t seq;        /* number of the last record */
-	uint64_t lost;       /* records that found no place, or that the uplink gave up */
+	uint64_t lost;       /* of those with a number: found no place, or the uplink gave them up */
 	uint64_t node_batch; /* number of the last batch with a NODE item, 0: none was sent */
 };
 
@@ -34,7 +34,7 @@ void outbox_record(struct outbox *outbox, const struct vt_log *log, uint64_t now
 /* An item for the caller to fill that goes out with the next flush; NULL without memory (counted as lost). */
 struct vt_item *outbox_answer(struct outbox *outbox, enum vt_item_type type, uint32_t task);
 
-/* PROGRESS with the cumulative losses; replaces one that still waits as the last item. */
+/* PROGRESS; `lost` are those that never came here. Replaces one that still waits as the last item. */
 void outbox_progress(struct outbox *outbox, uint64_t lost, uint64_t time_ns, uint64_t now);
 
 /* What is queued goes out with the next flush, whatever is in flight. */

@@ -114,7 +114,7 @@ struct node {
 	uint16_t index;
 	enum vt_kind kind;
 	bool seen, down;
-	bool based; /* `lost` is a base to count from: false for an agent that was up before us */
+	bool based; /* `lost` and last_seq are bases to count from: false for an agent that was up before us */
 	uint64_t boot, next_number, last_seq;
 	uint64_t former[NODE_BOOTS]; /* boots before this one: what comes of them now comes too late */
 	uint64_t last_at;            /* arrival of its last batch */
@@ -124,9 +124,8 @@ struct node {
 	uint64_t lag;             /* how old what it says may be: time between a command and its answer */
 	bool doubted;             /* records of it turned out to be missing since doubt_since */
 	uint64_t doubt_since;
-	uint64_t lost;        /* cumulative count of the last PROGRESS of this boot */
-	uint64_t gap_pending; /* records missed by sequence number that a PROGRESS may still count again */
-	uint64_t missing;     /* records known to be lost, all boots */
+	uint64_t lost;                              /* cumulative count of the last PROGRESS of this boot */
+	uint64_t missing;                           /* records known to be lost, all boots */
 	struct queue_drop queue_drops[NODE_QUEUES]; /* the latest, one a device */
 	unsigned int n_incidents;
 	struct incident incidents[NODE_INCIDENTS];

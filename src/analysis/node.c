@@ -176,7 +176,7 @@ static void node_new_boot(struct analysis *a, struct node *node, const struct vt
 	node->former[0] = node->boot;
 	node->boot = batch->boot;
 	node->next_number = 1;
-	node->last_seq = node->lost = node->gap_pending = node->apart_at = 0;
+	node->last_seq = node->lost = node->apart_at = 0;
 	node->based = node->seen || batch->number == 1;
 }
 
@@ -233,13 +233,25 @@ static void node_found(struct analysis *a, struct node *node)
 		return;
 	node->missing--;
 	a->stats.missing--;
-	node->gap_pending -= node->gap_pending > 0;
 	for (struct trace *trace = a->traces; trace; trace = trace->hh.next) {
 		struct member *member = member_find(trace, node);
 
 		if (member && member->missing_before > node->missing)
 			member->missing_before = node->missing;
 	}
+}
+
+/* Everything up to number `seq` was sent before this moment, and has come by now, or is missing. */
+static void expect_up_to(struct analysis *a, struct node *node, uint64_t seq)
+{
+	if (seq <= node->last_seq)
+		return;
+	if (node->last_seq || node->based) {
+		node_count_missing(a, node, seq - node->last_seq);
+		if (!incident_has(node, INCIDENT_HOLE)) /* else it is what the missing batch had, and may still come */
+			incident_add(a, node, INCIDENT_LOST, a->now, 0);
+	}
+	node->last_seq = seq;
 }
 
 void node_take_seq(struct analysis *a, struct node *node, uint64_t seq)
@@ -250,14 +262,7 @@ void node_take_seq(struct analysis *a, struct node *node, uint64_t seq)
 		node_found(a, node);
 		return;
 	}
-	if (node->last_seq && seq > node->last_seq + 1) {
-		uint64_t gap = seq - node->last_seq - 1;
-
-		node_count_missing(a, node, gap);
-		if (!incident_has(node, INCIDENT_HOLE)) /* else it is what the missing batch had, and may still come */
-			incident_add(a, node, INCIDENT_LOST, a->now, 0);
-		node->gap_pending += gap;
-	}
+	expect_up_to(a, node, seq - 1);
 	node->last_seq = seq;
 }
 
@@ -282,17 +287,11 @@ void node_take_progress(struct analysis *a, struct node *node, const struct vt_p
 {
 	uint64_t lost = progress->lost, said = said_at(a, node, progress->time_ns);
 
-	if (!node->based) {
-		node->lost = lost;
-		node->based = true;
-	} else if (lost > node->lost) {
-		uint64_t more = lost - node->lost, known = more < node->gap_pending ? more : node->gap_pending;
-
-		/* What left a gap in the sequence numbers was counted when it was seen. */
-		node_lost(a, node, more - known);
-		node->gap_pending -= known;
-		node->lost = lost;
-	}
+	if (node->based && lost > node->lost)
+		node_lost(a, node, lost - node->lost);
+	node->lost = lost;
+	expect_up_to(a, node, progress->seq);
+	node->based = true;
 	node->heard++;
 	node->heard_at = a->now;
 	if (said > node->progress_at)

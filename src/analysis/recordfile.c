@@ -269,6 +269,7 @@ static int fill_item(struct recordfile *file, struct source *source, struct vt_i
 		if (json_is_integer(json_object_get(json, "lost")))
 			source->lost = (uint64_t)json_integer_value(json_object_get(json, "lost"));
 		item->progress.lost = source->lost;
+		item->progress.seq = (uint64_t)json_integer_value(json_object_get(json, "seq"));
 		item->progress.time_ns = (uint64_t)json_integer_value(json_object_get(json, "time_ns"));
 	}
 	return 0;

@@ -57,8 +57,8 @@ static json_t *answer_json(const struct vt_item *item)
 		return json_pack("{s:s, s:I, s:[I, I]}", "event", "stopped", "task", task, "coloured",
 		                 (json_int_t)item->coloured[0], (json_int_t)item->coloured[1]);
 	case VT_ITEM_PROGRESS:
-		return json_pack("{s:s, s:I, s:I}", "event", "progress", "lost", (json_int_t)item->progress.lost,
-		                 "time_ns", (json_int_t)item->progress.time_ns);
+		return json_pack("{s:s, s:I, s:I, s:I}", "event", "progress", "lost", (json_int_t)item->progress.lost,
+		                 "seq", (json_int_t)item->progress.seq, "time_ns", (json_int_t)item->progress.time_ns);
 	case VT_ITEM_NODE:
 		return node_json(&item->node);
 	case VT_ITEM_RECORD:

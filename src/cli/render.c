@@ -278,7 +278,7 @@ static void render_warnings(const struct view *view)
 		render_warning_start(view);
 		fputs("node ", view->out);
 		render_member(view->out, node, "node");
-		fputs(" took no part: ", view->out);
+		fputs(": ", view->out);
 		render_member(view->out, node, "error");
 		fputc('\n', view->out);
 	}
@@ -315,7 +315,7 @@ static void render_counts(const struct view *view)
 		fprintf(view->out, ", %lld missing", missing);
 	fprintf(view->out, "; %lld node%s armed", armed, plural(armed));
 	if (failed)
-		fprintf(view->out, ", %zu not", failed);
+		fprintf(view->out, ", %zu incomplete", failed);
 	fputs("\ntrace ", view->out);
 	if (member_text(view->result, "id")[0]) {
 		render_member(view->out, view->result, "id");

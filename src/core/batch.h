@@ -18,13 +18,14 @@
 #define VT_NAME_MAX        32   /* datapath and version strings */
 
 enum vt_item_type {
-	VT_ITEM_RECORD = 1,   /* log */
-	VT_ITEM_ARMED = 2,    /* task: the node sees coloured packets of this task from now on */
-	VT_ITEM_FAILED = 3,   /* task: the node could not install it; text says why */
-	VT_ITEM_STOPPED = 4,  /* task: the node colours no more for it; coloured[] is final */
-	VT_ITEM_PROGRESS = 5, /* progress: all records made before its time are in this or earlier batches, or lost */
-	VT_ITEM_NODE = 6,     /* node: what the node is */
-	VT_ITEM_STARTED = 7,  /* task: the node colours from now on */
+	VT_ITEM_RECORD = 1,  /* log */
+	VT_ITEM_ARMED = 2,   /* task: the node sees coloured packets of this task from now on */
+	VT_ITEM_FAILED = 3,  /* task: the node could not install it; text says why */
+	VT_ITEM_STOPPED = 4, /* task: the node colours no more for it; coloured[] is final */
+	VT_ITEM_PROGRESS =
+	    5, /* progress: all records made before its time are in earlier batches or before it in this one, or lost */
+	VT_ITEM_NODE = 6,    /* node: what the node is */
+	VT_ITEM_STARTED = 7, /* task: the node colours from now on */
 };
 
 struct vt_node_info {
@@ -36,7 +37,8 @@ struct vt_node_info {
 };
 
 struct vt_progress {
-	uint64_t lost;    /* records lost on this node since its boot id began (cumulative) */
+	uint64_t lost; /* records lost before they had a number, since the boot id began (cumulative) */
+	uint64_t seq;  /* number of the last record that got one; those up to it that did not come are lost as well */
 	uint64_t time_ns; /* CLOCK_MONOTONIC of the node, 0: not known */
 };
 

@@ -170,6 +170,7 @@ static int read_item_body(struct decoder *d, struct vt_reader *r, struct vt_item
 		return 0;
 	case VT_ITEM_PROGRESS:
 		item->progress.lost = vt_read_le64(r);
+		item->progress.seq = vt_read_le64(r);
 		item->progress.time_ns = vt_read_le64(r);
 		return 0;
 	case VT_ITEM_NODE:

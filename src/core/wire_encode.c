@@ -143,6 +143,7 @@ static void put_item_body(struct vt_buf *buf, const struct vt_item *item)
 		break;
 	case VT_ITEM_PROGRESS:
 		vt_buf_le64(buf, item->progress.lost);
+		vt_buf_le64(buf, item->progress.seq);
 		vt_buf_le64(buf, item->progress.time_ns);
 		break;
 	case VT_ITEM_NODE:

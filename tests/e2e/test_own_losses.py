@@ -34,7 +34,7 @@ def check_named(agents, trace, result, node, error):
     failed = result["nodes"]["failed"]
     assert [f["node"] for f in failed] == [node] and re.fullmatch(error, failed[0]["error"]), show(result)
     said = agents.cli("result", trace.id).stdout
-    assert f"node {node} " in said and failed[0]["error"] in said, said
+    assert f"node {node}: {failed[0]['error']}" in said, said
 
 
 def check_counted(agents, trace, result):
@@ -54,7 +54,7 @@ def test_a_node_without_agent(lab):
         error = "no agent has this underlay address, and 10 packets left for it"
         assert result["nodes"] == {"armed": 2, "failed": [{"node": "172.31.0.2", "error": error}]}, show(result)
         said = system.cli("result", FLOW).stdout
-        assert f"node 172.31.0.2 took no part: {error}" in said, said
+        assert f"node 172.31.0.2: {error}" in said, said
     finally:
         assert system.stop() == []
 
@@ -262,7 +262,7 @@ def test_the_queue_of_the_agent_is_full(lab, agents):
     assert counts(sink.wait())["received"] == count
     packets, records = result["packets"], result["records"]
     assert packets["coloured"] == count and packets["unfinished"] > 0 and packets["delivered"] > 0, show(result)
-    assert records["received"] + records["missing"] >= 4 * count, show(result)  # in and out, on each of two hosts
+    assert records["received"] + records["missing"] == 4 * count, show(result)  # in and out, on each of two hosts
     check_nobody_is_blamed(result)
     check_counted(agents, trace, result)
 

@@ -141,7 +141,12 @@ static inline struct vt_log *drop(struct feed_node *node, unsigned int hop, uint
 /* Said at this time of the node's clock; progress() leaves that open, it is taken as said when it comes. */
 static inline void progress_of_time(struct feed_node *node, uint64_t lost, uint64_t time_ns)
 {
-	say(node, VT_ITEM_PROGRESS)->progress = (struct vt_progress){lost, time_ns};
+	say(node, VT_ITEM_PROGRESS)->progress = (struct vt_progress){.lost = lost, .time_ns = time_ns};
+}
+
+static inline void progress_of_seq(struct feed_node *node, uint64_t lost, uint64_t seq)
+{
+	say(node, VT_ITEM_PROGRESS)->progress = (struct vt_progress){.lost = lost, .seq = seq};
 }
 
 static inline void progress(struct feed_node *node, uint64_t lost)

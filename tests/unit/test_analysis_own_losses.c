@@ -52,6 +52,30 @@ static void test_broken_node_takes_losses_back(void **state)
 	}
 }
 
+/*
+ * A record that is lost with its number is missed once: whether the next record's number shows it, or a PROGRESS, for
+ * want of a next record. One that is lost without a number is counted by PROGRESS alone.
+ */
+static void test_lost_records_count_once(void **state)
+{
+	struct fixture f = fixture();
+	struct vt_result result;
+
+	f.h1->seq += 3;
+	gap(&f);
+	progress_of_seq(f.h1, 0, f.h1->seq);
+	send(f.a, f.h1, f.now);
+	progress_of_seq(f.h1, 2, f.h1->seq + 4);
+	send(f.a, f.h1, f.now);
+	f.h1->seq += 4;
+	deliver(f.h1, 1, 7);
+	send(f.a, f.h1, f.now);
+	result = result_of(f.a, 1);
+	assert_int_equal(result.missing, 3 + 2 + 4);
+	vt_result_done(&result);
+	fixture_done(&f);
+}
+
 /* What was said long before is not touched. */
 static void test_old_losses_stand(void **state)
 {
@@ -247,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_give_up_takes_losses_back),
 	    cmocka_unit_test(test_broken_node_takes_losses_back),
+	    cmocka_unit_test(test_lost_records_count_once),
 	    cmocka_unit_test(test_old_losses_stand),
 	    cmocka_unit_test(test_slow_node_proves_later),
 	    cmocka_unit_test(test_equal_packet_of_a_task_that_is_gone),

@@ -103,14 +103,14 @@ static void bytes_are_as_described(void **state)
 	static const uint8_t expected[] = {
 	    'V', 'T', 'B', '1', 2, 0, 1, 2,                  /* magic, version, kind, length of name */
 	    0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,  /* boot */
-	    3, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, /* number, items, body */
+	    3, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 36, 0, 0, 0, /* number, items, body */
 	    'h', '1',
 	    2, 0, 4, 0, 9, 0, 0, 0,                          /* ARMED */
-	    5, 0, 16, 0, 7, 0, 0, 0, 0, 0, 0, 0,             /* PROGRESS */
-	    8, 0, 0, 0, 0, 0, 0, 0,
+	    5, 0, 24, 0, 7, 0, 0, 0, 0, 0, 0, 0,             /* PROGRESS */
+	    9, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0,
 	};
 	/* clang-format on */ struct vt_item items[2] = {{.type = VT_ITEM_ARMED, .task = 9},
-	                                                 {.type = VT_ITEM_PROGRESS, .progress = {7, 8}}};
+	                                                 {.type = VT_ITEM_PROGRESS, .progress = {7, 9, 8}}};
 	struct vt_batch batch = batch_of(items, 2);
 	uint8_t *bytes;
 	size_t size;
@@ -129,7 +129,7 @@ static void every_item_round_trips(void **state)
 	    {.type = VT_ITEM_ARMED, .task = 1},
 	    {.type = VT_ITEM_FAILED, .task = 0xffffffff},
 	    {.type = VT_ITEM_STOPPED, .task = 7},
-	    {.type = VT_ITEM_PROGRESS, .progress = {UINT64_MAX, UINT64_MAX - 1}},
+	    {.type = VT_ITEM_PROGRESS, .progress = {UINT64_MAX, UINT64_MAX - 2, UINT64_MAX - 1}},
 	    {.type = VT_ITEM_NODE},
 	    {.type = VT_ITEM_STARTED, .task = 8},
 	};
