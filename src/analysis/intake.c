@@ -252,6 +252,7 @@ static void take_answer(struct analysis *a, struct node *node, const struct vt_i
 	if (!member)
 		return;
 	if (item->type == VT_ITEM_ARMED) {
+		member->restarted |= member->state == MEMBER_ARMED && member->boot != node->boot;
 		member->state = trace->start_at ? MEMBER_LATE : MEMBER_ARMED;
 		member->boot = node->boot;
 		if (!trace->start_at)

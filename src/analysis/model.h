@@ -162,6 +162,7 @@ enum member_state { MEMBER_NONE, MEMBER_ARMED, MEMBER_LATE, MEMBER_FAILED };
 struct member {
 	uint8_t state; /* enum member_state */
 	bool stopped, gone;
+	bool restarted; /* it had armed in time, and its agent has armed anew */
 	uint64_t boot;
 	uint64_t final[2], seen[2]; /* coloured: by its own count (STOPPED), by records received */
 	uint64_t missing_before;    /* node.missing when the trace began */

@@ -408,7 +408,10 @@ static int fill_nodes(const struct analysis *a, const struct trace *trace, struc
 				name_incomplete(a, trace, node, result);
 			break;
 		case MEMBER_LATE:
-			name_failed(result, node, "armed after colouring had begun: its records are not complete");
+			name_failed(result, node,
+			            member->restarted
+			                ? "was restarted while the trace ran"
+			                : "armed after colouring had begun: its records are not complete");
 			break;
 		case MEMBER_FAILED:
 			name_failed(result, node, member->error);
