@@ -24,8 +24,9 @@ int vt_wire_encode(const struct vt_batch *batch, uint8_t **ret_bytes, size_t *re
 /*
  * Decodes and checks everything: magic, version, lengths, enum values, strings. *ret_batch is one allocation, freed
  * with vt_batch_free(). Nothing of `bytes` is kept. -EBADMSG with the offset of the fault; -EPROTONOSUPPORT for a
- * version; -ENOMEM. Items of unknown type are left out, an unknown cause becomes VT_CAUSE_UNEXPLAINED (the agent is
- * newer than we are). Strings come out without control characters and as valid UTF-8; rec.version is VT_RECORD_VERSION.
+ * version that is newer; -ENOMEM. Items of unknown type are left out, an unknown cause becomes VT_CAUSE_UNEXPLAINED
+ * (the agent is newer than we are). Strings come out without control characters and as valid UTF-8; rec.version is
+ * VT_RECORD_VERSION.
  */
 int vt_wire_decode(const uint8_t *bytes, size_t size, struct vt_batch **ret_batch, struct vt_err *err);
 void vt_batch_free(struct vt_batch *batch);

@@ -16,6 +16,7 @@ struct decoder {
 	const uint8_t *start;
 	struct vt_reader in;
 	struct vt_err *err;
+	uint16_t version;
 };
 
 /* `at`: where in the message the fault is. */
@@ -170,6 +171,8 @@ static int read_item_body(struct decoder *d, struct vt_reader *r, struct vt_item
 		return 0;
 	case VT_ITEM_PROGRESS:
 		item->progress.lost = vt_read_le64(r);
+		if (d->version == 1)
+			return 0;
 		item->progress.seq = vt_read_le64(r);
 		item->progress.time_ns = vt_read_le64(r);
 		return 0;
@@ -228,17 +231,17 @@ static int read_node_name(struct decoder *d, size_t len, struct vt_batch *batch)
 static int read_header(struct decoder *d, struct vt_batch *batch)
 {
 	const void *magic = vt_read_bytes(&d->in, 4);
-	uint16_t version = vt_read_le16(&d->in);
 	uint32_t body;
 	uint8_t name_len;
 	int ret;
 
+	d->version = vt_read_le16(&d->in);
 	if (!magic || memcmp(magic, WIRE_MAGIC, 4))
 		return bad(d, d->start, "this is not a batch of records");
-	if (!d->in.failed && version != WIRE_VERSION)
+	if (!d->in.failed && (!d->version || d->version > WIRE_VERSION))
 		return vt_fail(d->err, EPROTONOSUPPORT,
-		               "decode batch: version %u is not supported, only %d (update the older side)", version,
-		               WIRE_VERSION);
+		               "decode batch: version %u is not supported, only 1 to %d (update the older side)",
+		               d->version, WIRE_VERSION);
 	batch->kind = vt_read_u8(&d->in);
 	name_len = vt_read_u8(&d->in);
 	batch->boot = vt_read_le64(&d->in);

@@ -10,7 +10,7 @@
  *   ARMED, STARTED  task u32
  *   FAILED   task u32 | text string
  *   STOPPED  task u32 | coloured forward u64 | coloured reverse u64
- *   PROGRESS lost u64 | seq u64 | time u64
+ *   PROGRESS lost u64 | seq u64 | time u64      (in version 1: lost alone)
  *   NODE     datapath string | version string | devices u32 | addresses u8 | 16 bytes each
  *   RECORD   parts u16 | flags u16 | loc u8 | hop u8 | family u8 | proto u8 | packet_id u64 | time u64 | seq u64 |
  *            ifindex u32 | length u32 | segments u16 | sport u16 | dport u16 |

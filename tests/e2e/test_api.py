@@ -225,7 +225,7 @@ def stopped(task, forward, reverse=0):
 
 
 def progress(lost=0):
-    return item(PROGRESS, struct.pack("<Q", lost))
+    return item(PROGRESS, struct.pack("<QQQ", lost, 0, 0))
 
 
 def node_info(devices):
@@ -243,7 +243,7 @@ def coloured(task, packet, seq, loc=1):
     return item(RECORD, body)
 
 
-def batch(node, boot, number, *items, kind=1, magic=b"VTB1", version=1):
+def batch(node, boot, number, *items, kind=1, magic=b"VTB1", version=2):
     name, body = node.encode(), b"".join(items)
     head = struct.pack("<HBBQQII", version, kind, len(name), boot, number, len(items), len(body))
     return magic + head + name + body

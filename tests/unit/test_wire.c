@@ -376,8 +376,27 @@ static void decoder_names_the_fault(void **state)
 			fail_msg("byte %zu = %u\n got: %s\nwant: %s", cases[i].at, cases[i].value, err.text,
 			         cases[i].error);
 	}
-	assert_int_equal(decode_with(4, 1, &err), -EPROTONOSUPPORT);
-	assert_string_equal(err.text, "decode batch: version 1 is not supported, only 2 (update the older side)");
+	assert_int_equal(decode_with(4, 3, &err), -EPROTONOSUPPORT);
+	assert_string_equal(err.text, "decode batch: version 3 is not supported, only 1 to 2 (update the older side)");
+}
+
+/* Agents are updated one by one: what those of version 1 say is taken. */
+static void version_1_is_understood(void **state)
+{
+	/* clang-format off */
+	static const uint8_t bytes[] = {
+	    'V', 'T', 'B', '1', 1, 0, 1, 2, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,
+	    3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0, 'h', '1',
+	    5, 0, 8, 0, 7, 0, 0, 0, 0, 0, 0, 0, /* PROGRESS */
+	};
+	/* clang-format on */
+	struct vt_batch *back;
+
+	assert_int_equal(vt_wire_decode(bytes, sizeof(bytes), &back, NULL), 0);
+	assert_int_equal(back->items[0].progress.lost, 7);
+	assert_int_equal(back->items[0].progress.seq, 0);
+	assert_int_equal(back->items[0].progress.time_ns, 0);
+	vt_batch_free(back);
 }
 
 /* A message that is cut off anywhere, or has a byte too many, is refused. */
@@ -461,17 +480,12 @@ static void strings_of_strangers_are_tamed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(bytes_are_as_described),
-	    cmocka_unit_test(every_item_round_trips),
-	    cmocka_unit_test(an_empty_batch_is_one),
-	    cmocka_unit_test(records_are_small),
-	    cmocka_unit_test(property_records_round_trip),
-	    cmocka_unit_test(the_fullest_batch_fits),
-	    cmocka_unit_test(encoder_refuses_nonsense),
-	    cmocka_unit_test(decoder_names_the_fault),
-	    cmocka_unit_test(every_cut_is_seen),
-	    cmocka_unit_test(unknown_items_are_skipped),
-	    cmocka_unit_test(strings_of_strangers_are_tamed),
+	    cmocka_unit_test(bytes_are_as_described),      cmocka_unit_test(every_item_round_trips),
+	    cmocka_unit_test(an_empty_batch_is_one),       cmocka_unit_test(records_are_small),
+	    cmocka_unit_test(property_records_round_trip), cmocka_unit_test(the_fullest_batch_fits),
+	    cmocka_unit_test(encoder_refuses_nonsense),    cmocka_unit_test(decoder_names_the_fault),
+	    cmocka_unit_test(version_1_is_understood),     cmocka_unit_test(every_cut_is_seen),
+	    cmocka_unit_test(unknown_items_are_skipped),   cmocka_unit_test(strings_of_strangers_are_tamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
