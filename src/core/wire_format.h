@@ -2,8 +2,8 @@
 /*
  * The layout of a batch on the wire, for wire_encode.c and wire_decode.c. All numbers are unsigned and little-endian.
  *
- *   header   magic "VTB1" | version u16 | kind u8 | node length u8 | boot u64 | number u64 | items u32 | body u32 | node
- *   item     type u8 | 0 u8 | length u16 | `length` bytes
+ *   header   magic "VTB1" | version u16 | kind u8 | node length u8 | boot u64 | number u64 | items u32 | body u32 |
+ * node item     type u8 | 0 u8 | length u16 | `length` bytes
  *
  * `body` is the number of bytes behind the node's name: all items, to the last byte of the message. A decoder skips
  * types that it does not know; the length is what makes that possible.
