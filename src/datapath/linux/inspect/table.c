@@ -62,6 +62,7 @@ static const struct row rows[] = {
     ASK("PKT_TOO_BIG", "ip6_forward", ANY, mtu_routed_inspect),
     ASK("NOT_SPECIFIED", "br_dev_queue_push_xmit", ANY, mtu_bridged_inspect),
     ASK("NOT_SPECIFIED", "br_nf_dev_queue_xmit", ANY, mtu_bridged_inspect),
+    ASK("NOT_SPECIFIED", "ip6_fragment", OUTER, mtu_fragment6_inspect), /* 6.18 gives none */
     /* neighbours; IPv6 gives no reason (ndisc_error_report and icmpv6 free the packet themselves) */
     ASK("NEIGH_FAILED", NULL, ANY, neigh_failed_inspect),
     ASK("NOT_SPECIFIED", "neigh_invalidate", ANY, neigh_failed_inspect),
@@ -105,9 +106,8 @@ static const struct row rows[] = {
         "the filter of the receiving socket dropped the packet"),
     SAY("SOCKET_FILTER", "tcp_v4_rcv", INNER, POLICY_BPF, "the filter of the receiving socket dropped the packet"),
     SAY("SOCKET_FILTER", "tcp_v6_rcv", INNER, POLICY_BPF, "the filter of the receiving socket dropped the packet"),
-    SAY("XFRM_POLICY", NULL, INNER, POLICY_IPSEC, "an IPsec (xfrm) policy of this host does not let the packet pass"),
-    SAY("XFRM_POLICY", NULL, OUTER, UNDERLAY_FILTERED,
-        "an IPsec (xfrm) policy of this host does not let the tunnel's packets pass"),
+    ASK("XFRM_POLICY", NULL, ANY, ipsec_inspect),
+    ASK("NOT_SPECIFIED", "ip6_forward", INNER, ipsec_forward6_inspect), /* 6.18 gives its policy check no reason */
     /* ports */
     ASK("BRIDGE_INGRESS_STP_STATE", NULL, ANY, port_blocked_inspect),
     ASK("DEV_READY", NULL, ANY, port_down_inspect),
