@@ -137,11 +137,15 @@ fault_iptables_legacy_policy_gw() {
 	[ "$1" = on ] || policy=ACCEPT
 	legacy "$1" gw iptables-legacy FORWARD -p icmp -j ACCEPT
 	at gw iptables-legacy -P FORWARD $policy
+	legacy "$1" gw ip6tables-legacy FORWARD -p icmpv6 -j ACCEPT
+	at gw ip6tables-legacy -P FORWARD $policy
 }
 
 #: iptables-legacy-underlay-b | b | underlay-filtered | a rule of iptables-legacy on host b drops the VXLAN packets of host a
 fault_iptables_legacy_underlay_b() {
-	legacy "$1" b iptables-legacy INPUT -s "$(vtep a)" -p udp --dport "$VXLAN_PORT" -j DROP
+	local command=iptables-legacy
+	[ "$UNDERLAY" = 4 ] || command=ip6tables-legacy
+	legacy "$1" b $command INPUT -s "$(vtep a)" -p udp --dport "$VXLAN_PORT" -j DROP
 }
 
 #: conntrack-full-gw | gw | conntrack-full | the connection tracking table of the gateway is full
@@ -177,8 +181,10 @@ fault_nft_vmap_gw() {
 fault_nft_meter_gw() {
 	nft_table "$1" gw 'inet fwmeter' \
 		'set senders { type ipv4_addr; size 128; flags dynamic; timeout 60s; }
+		 set senders6 { type ipv6_addr; size 128; flags dynamic; timeout 60s; }
 		 chain forward { type filter hook forward priority 0;
-		 udp dport 53 update @senders { ip saddr limit rate over 5/second burst 5 packets } drop; }'
+		 udp dport 53 update @senders { ip saddr limit rate over 5/second burst 5 packets } drop;
+		 udp dport 53 update @senders6 { ip6 saddr limit rate over 5/second burst 5 packets } drop; }'
 }
 
 #: nft-reset-gw | gw | policy-nft-rule | a rule on the gateway answers TCP port 80 with a reset
@@ -189,18 +195,23 @@ fault_nft_reset_gw() {
 
 #: iptables-hashlimit-gw | gw | limit-nft-rule | an iptables (nft) rule with hashlimit on the gateway drops UDP port 53 over 5 a second
 fault_iptables_hashlimit_gw() {
+	local command
 	if [ "$1" = on ]; then
-		at gw iptables-nft -I FORWARD -p udp --dport 53 -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 \
-			--hashlimit-mode srcip --hashlimit-name vtrace -j DROP
+		for command in iptables-nft ip6tables-nft; do
+			at gw $command -I FORWARD -p udp --dport 53 -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 \
+				--hashlimit-mode srcip --hashlimit-name vtrace -j DROP
+		done
 	else
 		nft_table off gw 'ip filter' ''
+		nft_table off gw 'ip6 filter' ''
 	fi
 }
 
-#: ebtables-b | b | policy-iptables | an ebtables (nft) rule on host b drops what comes from vm1
+#: ebtables-b | b | policy-iptables | an ebtables (nft) rule on host b drops UDP port 53
 fault_ebtables_b() {
 	if [ "$1" = on ]; then
 		at b ebtables-nft -A FORWARD -p IPv4 --ip-proto udp --ip-dport 53 -j DROP
+		at b ebtables-nft -A FORWARD -p IPv6 --ip6-proto udp --ip6-dport 53 -j DROP
 	else
 		nft_table off b 'bridge filter' ''
 	fi
