@@ -37,6 +37,10 @@
 	  "An IPsec policy of the node blocks the packet, or asks for a protection that it does not have.", \
 	  "The kernel's drop reason is that of its IPsec (xfrm) policy check.", \
 	  "On node %n run `ip xfrm policy show` and `ip -s xfrm state show`: find the policy whose selector fits the packet, and its direction (in, fwd, out).") \
+	X(POLICY_NFQUEUE, "policy-nfqueue", VT_CLASS_SECURITY_POLICY, \
+	  "A rule hands the packet to a program in user space (NFQUEUE), and none was there to take it.", \
+	  "The kernel dropped it where it queues packets for user space, and no program of the node reads such a queue.", \
+	  "On node %n run `nft -a list ruleset | grep -i queue`, `iptables-save | grep NFQUEUE` and `cat /proc/net/netfilter/nfnetlink_queue`: start the firewall or IPS that should read the queue, or let the rule bypass it.") \
 	\
 	/* rate-limit: more packets came than were agreed */ \
 	X(LIMIT_QDISC, "limit-qdisc", VT_CLASS_RATE_LIMIT, \
@@ -139,6 +143,10 @@
 	  "A firewall rule of the provider dropped the encapsulated packet: it matched the tunnel's outer header, not the tenant's.", \
 	  "Netfilter or a BPF program dropped the packet while it was encapsulated; the rule is given where it could be read.", \
 	  "On node %n run `nft -a list ruleset` and look for rules on UDP port 4789 or the VTEPs' addresses; let the tunnel's traffic between the VTEPs pass.") \
+	X(UNDERLAY_ECN, "underlay-ecn", VT_CLASS_INFRASTRUCTURE, \
+	  "The underlay marked the tunnel's packet as having met congestion, though the tenant's flow does not do ECN: it counts as dropped.", \
+	  "The kernel's drop reason is that of its check of both headers' ECN bits when it takes a packet out of the tunnel.", \
+	  "Capture on node %n with `tcpdump -v -i %d udp port 4789`: `tos` shows the bits; find the switch or shaper that marks packets whose outer header is not ECN-capable, and the congestion behind it.") \
 	\
 	/* host-resource: queues, memory and tables of the node */ \
 	X(CONNTRACK_FULL, "conntrack-full", VT_CLASS_HOST_RESOURCE, \

@@ -41,6 +41,9 @@ int programs_xdp_inspect(struct rtnl *rt, const struct drop *drop, struct findin
 int ipsec_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int ipsec_forward6_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
+/* nfqueue.c: queues of packet filters to user space */
+int nfqueue_full_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+
 /* port.c: state of the device itself */
 int port_down_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int port_mac_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);

@@ -74,6 +74,8 @@ static const struct row rows[] = {
     ASK("OTHERHOST", NULL, OUTER, vni_flooded_inspect),
     ASK("NO_SOCKET", "__udp4_lib_rcv", OUTER, vni_socket_inspect),
     ASK("NO_SOCKET", "__udp6_lib_rcv", OUTER, vni_socket_inspect),
+    SAY("IP_TUNNEL_ECN", NULL, ANY, UNDERLAY_ECN,
+        "the outer header says congestion experienced, the tenant's packet that its flow does not do ECN"),
     /* queues */
     ASK("QDISC_DROP", NULL, ANY, qdisc_inspect),
     ASK("QDISC_OVERLIMIT", NULL, ANY, qdisc_inspect),
@@ -108,6 +110,7 @@ static const struct row rows[] = {
     SAY("SOCKET_FILTER", "tcp_v6_rcv", INNER, POLICY_BPF, "the filter of the receiving socket dropped the packet"),
     ASK("XFRM_POLICY", NULL, ANY, ipsec_inspect),
     ASK("NOT_SPECIFIED", "ip6_forward", INNER, ipsec_forward6_inspect), /* 6.18 gives its policy check no reason */
+    ASK("NOT_SPECIFIED", "nf_queue", ANY, nfqueue_full_inspect),
     /* ports */
     ASK("BRIDGE_INGRESS_STP_STATE", NULL, ANY, port_blocked_inspect),
     ASK("DEV_READY", NULL, ANY, port_down_inspect),
