@@ -175,3 +175,26 @@ fault_underlay_third() {
 		"chain forward { type filter hook forward priority 0;
 		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) udp dport $VXLAN_PORT numgen inc mod 3 0 drop; }"
 }
+
+#: underlay-ecn | b | underlay-ecn | the underlay switch marks what host a sends to host b as having met congestion
+fault_underlay_ecn() {
+	nft_table "$1" wire 'bridge congested' \
+		"chain forward { type filter hook forward priority 0;
+		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) udp dport $VXLAN_PORT $(outer_ip) ecn set ce; }"
+}
+
+#: vxlan-gbp-a | b | header-bad | host a writes the group of UDP port 53 into its VXLAN headers (GBP), which host b does not know
+# All VXLAN devices of a host that share a port have to, so all are made anew.
+fault_vxlan_gbp_a() {
+	local vni policy=nolearning
+	[ "$1" = off ] || policy='nolearning gbp'
+	nft_table "$1" a 'bridge groups' \
+		'chain pre { type filter hook prerouting priority 0; iifname "vm1" udp dport 53 meta mark set meta mark or 7; }'
+	for vni in ${HOST_VNIS[a]}; do
+		at a ip link del "vx$vni"
+	done
+	for vni in ${HOST_VNIS[a]}; do
+		vxlan_dev a "$vni" | sed "s/nolearning/$policy/" | at a ip -batch -
+		vxlan_fdb a "$vni" | at a bridge -batch -
+	done
+}

@@ -223,3 +223,98 @@ fault_nft_invalid_gw() {
 	nft_table "$1" gw 'inet fwinvalid' \
 		'chain forward { type filter hook forward priority 0; ct state invalid drop; }'
 }
+
+#: iptables-invalid-gw | gw | policy-iptables | an iptables (nft) rule on the gateway drops what connection tracking calls invalid
+fault_iptables_invalid_gw() {
+	spoil "$1" 'udp dport 53 udp checksum set 0x1234'
+	if [ "$1" = on ]; then
+		at gw iptables-nft -I FORWARD -m conntrack --ctstate INVALID -j DROP
+		at gw ip6tables-nft -I FORWARD -m conntrack --ctstate INVALID -j DROP
+	else
+		nft_table off gw 'ip filter' ''
+		nft_table off gw 'ip6 filter' ''
+	fi
+}
+
+#: iptables-legacy-invalid-gw | gw | policy-iptables | a rule of iptables-legacy (-m state) on the gateway drops what connection tracking calls invalid
+fault_iptables_legacy_invalid_gw() {
+	spoil "$1" 'udp dport 53 udp checksum set 0x1234'
+	legacy "$1" gw iptables-legacy FORWARD -m state --state INVALID -j DROP
+}
+
+#: nft-count-gw | gw | limit-nft-rule | a rule on the gateway drops new connections to UDP port 53 over three
+fault_nft_count_gw() {
+	nft_table "$1" gw 'inet fwcount' \
+		'chain forward { type filter hook forward priority 0; udp dport 53 ct state new ct count over 3 drop; }'
+}
+
+#: iptables-connlimit-gw | gw | limit-nft-rule | an iptables (nft) rule with connlimit on the gateway drops connections to UDP port 53 over three
+fault_iptables_connlimit_gw() {
+	local command
+	if [ "$1" = on ]; then
+		for command in iptables-nft ip6tables-nft; do
+			at gw $command -I FORWARD -p udp --dport 53 -m connlimit --connlimit-above 3 -j DROP
+		done
+	else
+		nft_table off gw 'ip filter' ''
+		nft_table off gw 'ip6 filter' ''
+	fi
+}
+
+#: nft-inet-ingress-gw | gw | policy-nft-rule | a rule of family inet at the ingress of the gateway's port to VNI 100 drops UDP port 53
+fault_nft_inet_ingress_gw() {
+	nft_table "$1" gw 'inet port' \
+		'chain vx100in { type filter hook ingress device vx100 priority 0; udp dport 53 drop; }'
+}
+
+#: nft-bridge-post-b | b | policy-nft-rule | a rule on host b drops UDP port 53 after it is bridged
+fault_nft_bridge_post_b() {
+	nft_table "$1" b 'bridge fwpost' \
+		'chain post { type filter hook postrouting priority 0; policy accept; udp dport 53 drop; }'
+}
+
+#: nft-bridge-input-a | a | policy-nft-rule | a bridge rule on host a drops UDP port 53 to an address of the bridge itself
+fault_nft_bridge_input_a() {
+	nft_table "$1" a 'bridge fwin' \
+		'chain input { type filter hook input priority 0; policy accept; udp dport 53 drop; }'
+	if [ "$1" = on ]; then at a ip addr add 10.0.1.200/24 dev br100; else at a ip addr del 10.0.1.200/24 dev br100; fi
+}
+
+#: nft-input-gw | gw | policy-nft-rule | a rule on the gateway drops UDP port 53 to the gateway itself
+fault_nft_input_gw() {
+	nft_table "$1" gw 'inet fwinput' \
+		'chain input { type filter hook input priority 0; policy accept; iifname "vx100" udp dport 53 drop; }'
+}
+
+#: nft-map-gw | gw | policy-nft-rule | a named verdict map on the gateway drops UDP port 53
+fault_nft_map_gw() {
+	nft_table "$1" gw 'inet fwnamed' \
+		'map ports { type inet_service : verdict; elements = { 53 : drop, 54 : accept }; }
+		 chain forward { type filter hook forward priority 0; udp dport vmap @ports; }'
+}
+
+#: nft-fib-gw | gw | policy-nft-rule | a rule on the gateway drops what comes in where its source is not routed to, which holds for vm1
+fault_nft_fib_gw() {
+	local verb=add
+	[ "$1" = on ] || verb=del
+	nft_table "$1" gw 'inet fwfib' \
+		'chain pre { type filter hook prerouting priority 0; fib saddr . iif oif missing udp dport 53 drop; }'
+	at gw ip route $verb 10.0.1.1/32 dev ext0
+	at gw ip -6 route $verb fd01::1/128 dev ext0
+}
+
+#: nfqueue-gw | gw | policy-nfqueue | an iptables (nft) rule on the gateway hands UDP port 53 to a queue that nobody reads
+fault_nfqueue_gw() {
+	if [ "$1" = on ]; then
+		at gw iptables-nft -I FORWARD -p udp --dport 53 -j NFQUEUE --queue-num 5
+		at gw ip6tables-nft -I FORWARD -p udp --dport 53 -j NFQUEUE --queue-num 5
+	else
+		nft_table off gw 'ip filter' ''
+		nft_table off gw 'ip6 filter' ''
+	fi
+}
+
+#: nfqueue-legacy-gw | gw | policy-nfqueue | a rule of iptables-legacy on the gateway hands UDP port 53 to a queue that nobody reads
+fault_nfqueue_legacy_gw() {
+	legacy "$1" gw iptables-legacy FORWARD -p udp --dport 53 -j NFQUEUE --queue-num 5
+}
