@@ -27,8 +27,8 @@
 	  "On node %n run `iptables-save -c` or `iptables-legacy-save -c`, as the evidence says (IPv6: ip6tables), and find the rule; its counter grows while the flow runs.") \
 	X(POLICY_BPF, "policy-bpf", VT_CLASS_SECURITY_POLICY, \
 	  "A BPF program or a tc filter told the kernel to drop the packet.", \
-	  "The kernel's drop reason is that of a tc, XDP, cgroup or socket program; the one attached there that may drop is named, or all of them if they are several.", \
-	  "On node %n run `bpftool prog show id ID` with the id of the evidence, `tc filter show dev %d ingress` (and `egress`), `bpftool net show dev %d`, and ask the program's owner (CNI, firewall agent).") \
+	  "The kernel's drop reason is that of a tc, XDP, cgroup or socket program, or netfilter dropped it where only a program can have; the one there that may drop is named, or all of them.", \
+	  "On node %n run `bpftool prog show id ID` with the id of the evidence, `tc filter show dev %d ingress` (and `egress`), `bpftool net show dev %d`, `bpftool link show`, and ask the program's owner (CNI, firewall agent).") \
 	X(POLICY_PORT_LOCKED, "policy-port-locked", VT_CLASS_SECURITY_POLICY, \
 	  "The bridge port is locked and the packet's source MAC address is not allowed on it.", \
 	  "The bridge dropped the packet at a port with `locked on`, and the forwarding table has no entry of that MAC at that port.", \
