@@ -318,3 +318,20 @@ fault_nfqueue_gw() {
 fault_nfqueue_legacy_gw() {
 	legacy "$1" gw iptables-legacy FORWARD -p udp --dport 53 -j NFQUEUE --queue-num 5
 }
+
+# wait_queue NODE QUEUE: until somebody reads that queue of netfilter; a second at most
+wait_queue() {
+	local n
+	for ((n = 0; n < 100; n++)); do
+		! at "$1" grep -q "^ *$2 " /proc/net/netfilter/nfnetlink_queue || return 0
+		sleep 0.01
+	done
+	die "nobody came to read queue $2 of $1"
+}
+
+#: nfqueue-drops-gw | gw | policy-nfqueue | a program on the gateway that reads netfilter's queue drops UDP port 53
+fault_nfqueue_drops_gw() {
+	background "$1" gw "$FAULTS_DIR/../nfqueue-drop" 5
+	[ "$1" = off ] || wait_queue gw 5
+	fault_nfqueue_gw "$1"
+}

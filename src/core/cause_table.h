@@ -38,9 +38,9 @@
 	  "The kernel's drop reason is that of its IPsec (xfrm) policy check.", \
 	  "On node %n run `ip xfrm policy show` and `ip -s xfrm state show`: find the policy whose selector fits the packet, and its direction (in, fwd, out).") \
 	X(POLICY_NFQUEUE, "policy-nfqueue", VT_CLASS_SECURITY_POLICY, \
-	  "A rule hands the packet to a program in user space (NFQUEUE), and none was there to take it.", \
-	  "The kernel dropped it where it queues packets for user space, and no program of the node reads such a queue.", \
-	  "On node %n run `nft -a list ruleset | grep -i queue`, `iptables-save | grep NFQUEUE` and `cat /proc/net/netfilter/nfnetlink_queue`: start the firewall or IPS that should read the queue, or let the rule bypass it.") \
+	  "A rule hands the packet to a program in user space (NFQUEUE), which dropped it or was not there to take it.", \
+	  "The kernel dropped it where it takes a program's verdict; or where it queues packets for user space, and no program of the node reads such a queue.", \
+	  "On node %n run `nft -a list ruleset | grep -i queue`, `iptables-save | grep NFQUEUE` and `cat /proc/net/netfilter/nfnetlink_queue`: ask the firewall or IPS that reads the queue, or start it, or let the rule bypass it.") \
 	\
 	/* rate-limit: more packets came than were agreed */ \
 	X(LIMIT_QDISC, "limit-qdisc", VT_CLASS_RATE_LIMIT, \

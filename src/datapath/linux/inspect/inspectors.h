@@ -43,6 +43,7 @@ int ipsec_forward6_inspect(struct rtnl *rt, const struct drop *drop, struct find
 
 /* nfqueue.c: queues of packet filters to user space */
 int nfqueue_full_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int nfqueue_verdict_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 /* nf_programs.c: BPF programs at netfilter's hooks; not in the table, traceless.c asks it last */
 int nf_programs_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "datapath/linux/inspect/inspectors.h"
+#include "datapath/linux/inspect/legacy.h"
 
 #define QUEUES_TEXT 160 /* bytes of the list of queues; more are cut */
 
@@ -54,4 +55,22 @@ int nfqueue_full_inspect(struct rtnl *rt, const struct drop *drop, struct findin
 	                   "a rule handed it to a program (NFQUEUE): its queue is full, or none of those with a "
 	                   "reader (%s)",
 	                   queues);
+}
+
+/* Hooks behind the rule's get the packet from the same place; those of nftables free what they drop themselves (6.5).
+ */
+int nfqueue_verdict_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
+{
+	char queues[QUEUES_TEXT];
+	int count = queues_read(queues, sizeof(queues));
+
+	(void)rt;
+	if (legacy_in_use(drop_fib_key(drop).family == AF_INET ? 4 : 6))
+		return drop_unsure(finding, "a program that it was handed to (NFQUEUE), or a rule of iptables-legacy");
+	if (count > 0)
+		return drop_found(
+		    finding, nfqueue_cause(drop),
+		    "a rule handed the packet to a program (NFQUEUE), which dropped it; read here: queue %s", queues);
+	return drop_found(finding, nfqueue_cause(drop),
+	                  "a rule handed the packet to a program (NFQUEUE), which ended or dropped it");
 }

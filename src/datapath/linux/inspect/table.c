@@ -111,6 +111,8 @@ static const struct row rows[] = {
     ASK("XFRM_POLICY", NULL, ANY, ipsec_inspect),
     ASK("NOT_SPECIFIED", "ip6_forward", INNER, ipsec_forward6_inspect), /* 6.18 gives its policy check no reason */
     ASK("NOT_SPECIFIED", "nf_queue", ANY, nfqueue_full_inspect),
+    ASK("NOT_SPECIFIED", "nfqnl_reinject", ANY, nfqueue_verdict_inspect), /* its name since 6.10 */
+    ASK("NOT_SPECIFIED", "nf_reinject", ANY, nfqueue_verdict_inspect),
     /* ports */
     ASK("BRIDGE_INGRESS_STP_STATE", NULL, ANY, port_blocked_inspect),
     ASK("DEV_READY", NULL, ANY, port_down_inspect),
