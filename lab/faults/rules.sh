@@ -286,13 +286,6 @@ fault_nft_input_gw() {
 		'chain input { type filter hook input priority 0; policy accept; iifname "vx100" udp dport 53 drop; }'
 }
 
-#: nft-map-gw | gw | policy-nft-rule | a named verdict map on the gateway drops UDP port 53
-fault_nft_map_gw() {
-	nft_table "$1" gw 'inet fwnamed' \
-		'map ports { type inet_service : verdict; elements = { 53 : drop, 54 : accept }; }
-		 chain forward { type filter hook forward priority 0; udp dport vmap @ports; }'
-}
-
 #: nft-fib-gw | gw | policy-nft-rule | a rule on the gateway drops what comes in where its source is not routed to, which holds for vm1
 fault_nft_fib_gw() {
 	local verb=add
@@ -312,11 +305,6 @@ fault_nfqueue_gw() {
 		nft_table off gw 'ip filter' ''
 		nft_table off gw 'ip6 filter' ''
 	fi
-}
-
-#: nfqueue-legacy-gw | gw | policy-nfqueue | a rule of iptables-legacy on the gateway hands UDP port 53 to a queue that nobody reads
-fault_nfqueue_legacy_gw() {
-	legacy "$1" gw iptables-legacy FORWARD -p udp --dport 53 -j NFQUEUE --queue-num 5
 }
 
 # wait_queue NODE QUEUE: until somebody reads that queue of netfilter; a second at most
