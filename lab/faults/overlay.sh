@@ -142,6 +142,14 @@ fault_vtep_unreachable_a() {
 	vtep_route "$1" unreachable
 }
 
+#: vtep-rule-a | a | vtep-unroutable | a routing rule of host a sends what is for the VTEP of host b to a table with a blackhole route
+fault_vtep_rule_a() {
+	local verb=add
+	[ "$1" = on ] || verb=del
+	at a ip route $verb blackhole 172.31.0.0/24 table 1001
+	at a ip rule $verb pref 100 to 172.31.0.2 lookup 1001
+}
+
 #: underlay-down-a | a | vtep-unroutable | the underlay link of host a is down
 fault_underlay_down_a() {
 	if [ "$1" = on ]; then
