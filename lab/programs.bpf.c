@@ -4,6 +4,7 @@
  * it) and lets all others pass. `idle` only passes: it is there to be told from one that drops.
  */
 #include "datapath/linux/bpf/vmlinux.h"
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -13,6 +14,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define TC_ACT_OK     0
 #define TC_ACT_SHOT   2
 #define TC_ACT_STOLEN 4
+#define NF_DROP       0
+#define NF_ACCEPT     1
 #define XDP_DROP      1
 #define XDP_PASS      2
 #define ETHERTYPE     12 /* offsets in a frame without VLAN tag */
@@ -109,4 +112,29 @@ int xdp_drop_port(struct xdp_md *xdp)
 	if ((void *)(dport + 1) > end || *dport != bpf_htons(port))
 		return XDP_PASS;
 	return XDP_DROP;
+}
+
+/* At a netfilter hook (6.4): a filter for one port, as those above, and one that only lets pass. */
+SEC("netfilter")
+int nf_drop_port(struct bpf_nf_ctx *ctx)
+{
+	struct sk_buff *skb = ctx->skb;
+	unsigned char *head = BPF_CORE_READ(skb, head);
+	__u32 at = BPF_CORE_READ(skb, network_header);
+	__u16 dport = 0;
+	__u8 ip[10];
+
+	if (bpf_probe_read_kernel(ip, sizeof(ip), head + at))
+		return NF_ACCEPT;
+	if (ip[0] >> 4 == 6 ? ip[IPV6_NEXT] != UDP : ip[IPV4_PROTO] != UDP)
+		return NF_ACCEPT;
+	at += ip[0] >> 4 == 6 ? 40 : (ip[0] & 15) * 4;
+	bpf_probe_read_kernel(&dport, sizeof(dport), head + at + 2);
+	return dport == bpf_htons(port) ? NF_DROP : NF_ACCEPT;
+}
+
+SEC("netfilter")
+int nf_idle(struct bpf_nf_ctx *ctx)
+{
+	return NF_ACCEPT;
 }

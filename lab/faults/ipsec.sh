@@ -13,6 +13,22 @@ fault_ipsec_block_gw() {
 	fi
 }
 
+#: ipsec-block-out-gw | gw | policy-ipsec | an IPsec policy on the gateway blocks DNS from vm1 to vm3 on its way out, one for all others lets it pass
+fault_ipsec_block_out_gw() {
+	local source target
+	for source in 10.0.1.1/32 fd01::1/128; do
+		target=10.0.2.3/32
+		[ "$source" = 10.0.1.1/32 ] || target=fd02::3/128
+		if [ "$1" = on ]; then
+			at gw ip xfrm policy add src $source dst $target proto udp dport 53 dir out action block priority 7
+			at gw ip xfrm policy add src $source dst $target dir out action allow priority 9
+		else
+			at gw ip xfrm policy delete src $source dst $target proto udp dport 53 dir out
+			at gw ip xfrm policy delete src $source dst $target dir out
+		fi
+	done
+}
+
 #: ipsec-underlay-b | b | underlay-filtered | an IPsec policy on host b takes the tunnel of host a only if it is encrypted
 fault_ipsec_underlay_b() {
 	local selector

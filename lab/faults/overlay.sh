@@ -142,6 +142,14 @@ fault_vtep_unreachable_a() {
 	vtep_route "$1" unreachable
 }
 
+#: vtep-rule-a | a | vtep-unroutable | a routing rule of host a sends what is for the VTEP of host b to a table with a blackhole route
+fault_vtep_rule_a() {
+	local verb=add
+	[ "$1" = on ] || verb=del
+	at a ip route $verb blackhole 172.31.0.0/24 table 1001
+	at a ip rule $verb pref 100 to 172.31.0.2 lookup 1001
+}
+
 #: underlay-down-a | a | vtep-unroutable | the underlay link of host a is down
 fault_underlay_down_a() {
 	if [ "$1" = on ]; then
@@ -174,4 +182,27 @@ fault_underlay_third() {
 	nft_table "$1" wire 'bridge third' \
 		"chain forward { type filter hook forward priority 0;
 		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) udp dport $VXLAN_PORT numgen inc mod 3 0 drop; }"
+}
+
+#: underlay-ecn | b | underlay-ecn | the underlay switch marks what host a sends to host b as having met congestion
+fault_underlay_ecn() {
+	nft_table "$1" wire 'bridge congested' \
+		"chain forward { type filter hook forward priority 0;
+		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) udp dport $VXLAN_PORT $(outer_ip) ecn set ce; }"
+}
+
+#: vxlan-gbp-a | b | header-bad | host a writes the group of UDP port 53 into its VXLAN headers (GBP), which host b does not know
+# All VXLAN devices of a host that share a port have to, so all are made anew.
+fault_vxlan_gbp_a() {
+	local vni policy=nolearning
+	[ "$1" = off ] || policy='nolearning gbp'
+	nft_table "$1" a 'bridge groups' \
+		'chain pre { type filter hook prerouting priority 0; iifname "vm1" udp dport 53 meta mark set meta mark or 7; }'
+	for vni in ${HOST_VNIS[a]}; do
+		at a ip link del "vx$vni"
+	done
+	for vni in ${HOST_VNIS[a]}; do
+		vxlan_dev a "$vni" | sed "s/nolearning/$policy/" | at a ip -batch -
+		vxlan_fdb a "$vni" | at a bridge -batch -
+	done
 }

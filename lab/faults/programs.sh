@@ -108,3 +108,31 @@ fault_xdp_underlay_b() {
 fault_colour_erased_b() {
 	program "$1" b eth0 bpf-ingress erase_port "$VXLAN_PORT"
 }
+
+# nf_program on|off NODE HOOK PROGRAM [PORT]: at a netfilter hook; off ends all that this fault has there
+nf_program() {
+	local pidfile=$LAB_STATE/$P-$FAULT.pid
+	[ -x "$PROGRAM" ] || die "$PROGRAM is not built: run make (or set LAB_PROGRAM)"
+	if [ "$1" = on ]; then
+		at "$2" "$PROGRAM" netfilter "$3" "$4" "${@:5}" >>"$pidfile"
+	else
+		xargs kill <"$pidfile"
+		rm -f "$pidfile"
+	fi
+}
+
+#: nf-bpf-gw | gw | policy-bpf | a BPF program at netfilter's forward hook on the gateway drops UDP port 53
+fault_nf_bpf_gw() {
+	nf_program "$1" gw forward nf_drop_port
+}
+
+#: nf-bpf-two-gw | gw | policy-bpf | two BPF programs at netfilter's forward hook on the gateway, one of which drops UDP port 53
+fault_nf_bpf_two_gw() {
+	nf_program "$1" gw forward nf_drop_port
+	[ "$1" = off ] || nf_program on gw forward nf_idle
+}
+
+#: nf-bpf-underlay-b | b | underlay-filtered | a BPF program at netfilter's input hook on host b drops what is encapsulated
+fault_nf_bpf_underlay_b() {
+	nf_program "$1" b input nf_drop_port "$VXLAN_PORT"
+}

@@ -187,3 +187,19 @@ fault_neigh_stale_gw() {
 		fi
 	done
 }
+
+#: neigh-queue-gw | gw | queue-full | vm3 answers the gateway a second late, which keeps only one packet for it meanwhile
+fault_neigh_queue_gw() {
+	local family
+	nft_table "$1" vm3 'arp late' 'chain input { type filter hook input priority 0; quota 40 bytes drop; }'
+	nft_table "$1" vm3 'ip6 late' \
+		'chain input { type filter hook input priority 0; icmpv6 type nd-neighbor-solicit quota 100 bytes drop; }'
+	for family in ipv4 ipv6; do
+		if [ "$1" = on ]; then
+			sysctl_at gw $family/neigh/vx200/unres_qlen_bytes 1
+		else
+			sysctl_at gw $family/neigh/vx200/unres_qlen_bytes 212992 # the kernel's own choice
+		fi
+	done
+	at gw ip neigh flush dev vx200
+}

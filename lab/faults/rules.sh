@@ -137,11 +137,15 @@ fault_iptables_legacy_policy_gw() {
 	[ "$1" = on ] || policy=ACCEPT
 	legacy "$1" gw iptables-legacy FORWARD -p icmp -j ACCEPT
 	at gw iptables-legacy -P FORWARD $policy
+	legacy "$1" gw ip6tables-legacy FORWARD -p icmpv6 -j ACCEPT
+	at gw ip6tables-legacy -P FORWARD $policy
 }
 
 #: iptables-legacy-underlay-b | b | underlay-filtered | a rule of iptables-legacy on host b drops the VXLAN packets of host a
 fault_iptables_legacy_underlay_b() {
-	legacy "$1" b iptables-legacy INPUT -s "$(vtep a)" -p udp --dport "$VXLAN_PORT" -j DROP
+	local command=iptables-legacy
+	[ "$UNDERLAY" = 4 ] || command=ip6tables-legacy
+	legacy "$1" b $command INPUT -s "$(vtep a)" -p udp --dport "$VXLAN_PORT" -j DROP
 }
 
 #: conntrack-full-gw | gw | conntrack-full | the connection tracking table of the gateway is full
@@ -177,8 +181,10 @@ fault_nft_vmap_gw() {
 fault_nft_meter_gw() {
 	nft_table "$1" gw 'inet fwmeter' \
 		'set senders { type ipv4_addr; size 128; flags dynamic; timeout 60s; }
+		 set senders6 { type ipv6_addr; size 128; flags dynamic; timeout 60s; }
 		 chain forward { type filter hook forward priority 0;
-		 udp dport 53 update @senders { ip saddr limit rate over 5/second burst 5 packets } drop; }'
+		 udp dport 53 update @senders { ip saddr limit rate over 5/second burst 5 packets } drop;
+		 udp dport 53 update @senders6 { ip6 saddr limit rate over 5/second burst 5 packets } drop; }'
 }
 
 #: nft-reset-gw | gw | policy-nft-rule | a rule on the gateway answers TCP port 80 with a reset
@@ -189,18 +195,23 @@ fault_nft_reset_gw() {
 
 #: iptables-hashlimit-gw | gw | limit-nft-rule | an iptables (nft) rule with hashlimit on the gateway drops UDP port 53 over 5 a second
 fault_iptables_hashlimit_gw() {
+	local command
 	if [ "$1" = on ]; then
-		at gw iptables-nft -I FORWARD -p udp --dport 53 -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 \
-			--hashlimit-mode srcip --hashlimit-name vtrace -j DROP
+		for command in iptables-nft ip6tables-nft; do
+			at gw $command -I FORWARD -p udp --dport 53 -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 \
+				--hashlimit-mode srcip --hashlimit-name vtrace -j DROP
+		done
 	else
 		nft_table off gw 'ip filter' ''
+		nft_table off gw 'ip6 filter' ''
 	fi
 }
 
-#: ebtables-b | b | policy-iptables | an ebtables (nft) rule on host b drops what comes from vm1
+#: ebtables-b | b | policy-iptables | an ebtables (nft) rule on host b drops UDP port 53
 fault_ebtables_b() {
 	if [ "$1" = on ]; then
 		at b ebtables-nft -A FORWARD -p IPv4 --ip-proto udp --ip-dport 53 -j DROP
+		at b ebtables-nft -A FORWARD -p IPv6 --ip6-proto udp --ip6-dport 53 -j DROP
 	else
 		nft_table off b 'bridge filter' ''
 	fi
@@ -211,4 +222,104 @@ fault_nft_invalid_gw() {
 	spoil "$1" 'udp dport 53 udp checksum set 0x1234'
 	nft_table "$1" gw 'inet fwinvalid' \
 		'chain forward { type filter hook forward priority 0; ct state invalid drop; }'
+}
+
+#: iptables-invalid-gw | gw | policy-iptables | an iptables (nft) rule on the gateway drops what connection tracking calls invalid
+fault_iptables_invalid_gw() {
+	spoil "$1" 'udp dport 53 udp checksum set 0x1234'
+	if [ "$1" = on ]; then
+		at gw iptables-nft -I FORWARD -m conntrack --ctstate INVALID -j DROP
+		at gw ip6tables-nft -I FORWARD -m conntrack --ctstate INVALID -j DROP
+	else
+		nft_table off gw 'ip filter' ''
+		nft_table off gw 'ip6 filter' ''
+	fi
+}
+
+#: iptables-legacy-invalid-gw | gw | policy-iptables | a rule of iptables-legacy (-m state) on the gateway drops what connection tracking calls invalid
+fault_iptables_legacy_invalid_gw() {
+	spoil "$1" 'udp dport 53 udp checksum set 0x1234'
+	legacy "$1" gw iptables-legacy FORWARD -m state --state INVALID -j DROP
+}
+
+#: nft-count-gw | gw | limit-nft-rule | a rule on the gateway drops new connections to UDP port 53 over three
+fault_nft_count_gw() {
+	nft_table "$1" gw 'inet fwcount' \
+		'chain forward { type filter hook forward priority 0; udp dport 53 ct state new ct count over 3 drop; }'
+}
+
+#: iptables-connlimit-gw | gw | limit-nft-rule | an iptables (nft) rule with connlimit on the gateway drops connections to UDP port 53 over three
+fault_iptables_connlimit_gw() {
+	local command
+	if [ "$1" = on ]; then
+		for command in iptables-nft ip6tables-nft; do
+			at gw $command -I FORWARD -p udp --dport 53 -m connlimit --connlimit-above 3 -j DROP
+		done
+	else
+		nft_table off gw 'ip filter' ''
+		nft_table off gw 'ip6 filter' ''
+	fi
+}
+
+#: nft-inet-ingress-gw | gw | policy-nft-rule | a rule of family inet at the ingress of the gateway's port to VNI 100 drops UDP port 53
+fault_nft_inet_ingress_gw() {
+	nft_table "$1" gw 'inet port' \
+		'chain vx100in { type filter hook ingress device vx100 priority 0; udp dport 53 drop; }'
+}
+
+#: nft-bridge-post-b | b | policy-nft-rule | a rule on host b drops UDP port 53 after it is bridged
+fault_nft_bridge_post_b() {
+	nft_table "$1" b 'bridge fwpost' \
+		'chain post { type filter hook postrouting priority 0; policy accept; udp dport 53 drop; }'
+}
+
+#: nft-bridge-input-a | a | policy-nft-rule | a bridge rule on host a drops UDP port 53 to an address of the bridge itself
+fault_nft_bridge_input_a() {
+	nft_table "$1" a 'bridge fwin' \
+		'chain input { type filter hook input priority 0; policy accept; udp dport 53 drop; }'
+	if [ "$1" = on ]; then at a ip addr add 10.0.1.200/24 dev br100; else at a ip addr del 10.0.1.200/24 dev br100; fi
+}
+
+#: nft-input-gw | gw | policy-nft-rule | a rule on the gateway drops UDP port 53 to the gateway itself
+fault_nft_input_gw() {
+	nft_table "$1" gw 'inet fwinput' \
+		'chain input { type filter hook input priority 0; policy accept; iifname "vx100" udp dport 53 drop; }'
+}
+
+#: nft-fib-gw | gw | policy-nft-rule | a rule on the gateway drops what comes in where its source is not routed to, which holds for vm1
+fault_nft_fib_gw() {
+	local verb=add
+	[ "$1" = on ] || verb=del
+	nft_table "$1" gw 'inet fwfib' \
+		'chain pre { type filter hook prerouting priority 0; fib saddr . iif oif missing udp dport 53 drop; }'
+	at gw ip route $verb 10.0.1.1/32 dev ext0
+	at gw ip -6 route $verb fd01::1/128 dev ext0
+}
+
+#: nfqueue-gw | gw | policy-nfqueue | an iptables (nft) rule on the gateway hands UDP port 53 to a queue that nobody reads
+fault_nfqueue_gw() {
+	if [ "$1" = on ]; then
+		at gw iptables-nft -I FORWARD -p udp --dport 53 -j NFQUEUE --queue-num 5
+		at gw ip6tables-nft -I FORWARD -p udp --dport 53 -j NFQUEUE --queue-num 5
+	else
+		nft_table off gw 'ip filter' ''
+		nft_table off gw 'ip6 filter' ''
+	fi
+}
+
+# wait_queue NODE QUEUE: until somebody reads that queue of netfilter; a second at most
+wait_queue() {
+	local n
+	for ((n = 0; n < 100; n++)); do
+		! at "$1" grep -q "^ *$2 " /proc/net/netfilter/nfnetlink_queue || return 0
+		sleep 0.01
+	done
+	die "nobody came to read queue $2 of $1"
+}
+
+#: nfqueue-drops-gw | gw | policy-nfqueue | a program on the gateway that reads netfilter's queue drops UDP port 53
+fault_nfqueue_drops_gw() {
+	background "$1" gw "$FAULTS_DIR/../nfqueue-drop" 5
+	[ "$1" = off ] || wait_queue gw 5
+	fault_nfqueue_gw "$1"
 }

@@ -27,8 +27,8 @@
 	  "On node %n run `iptables-save -c` or `iptables-legacy-save -c`, as the evidence says (IPv6: ip6tables), and find the rule; its counter grows while the flow runs.") \
 	X(POLICY_BPF, "policy-bpf", VT_CLASS_SECURITY_POLICY, \
 	  "A BPF program or a tc filter told the kernel to drop the packet.", \
-	  "The kernel's drop reason is that of a tc, XDP, cgroup or socket program; the one attached there that may drop is named, or all of them if they are several.", \
-	  "On node %n run `bpftool prog show id ID` with the id of the evidence, `tc filter show dev %d ingress` (and `egress`), `bpftool net show dev %d`, and ask the program's owner (CNI, firewall agent).") \
+	  "The kernel's drop reason is that of a tc, XDP, cgroup or socket program, or netfilter dropped it where only a program can have; the one there that may drop is named, or all of them.", \
+	  "On node %n run `bpftool prog show id ID` with the id of the evidence, `tc filter show dev %d ingress` (and `egress`), `bpftool net show dev %d`, `bpftool link show`, and ask the program's owner (CNI, firewall agent).") \
 	X(POLICY_PORT_LOCKED, "policy-port-locked", VT_CLASS_SECURITY_POLICY, \
 	  "The bridge port is locked and the packet's source MAC address is not allowed on it.", \
 	  "The bridge dropped the packet at a port with `locked on`, and the forwarding table has no entry of that MAC at that port.", \
@@ -37,6 +37,10 @@
 	  "An IPsec policy of the node blocks the packet, or asks for a protection that it does not have.", \
 	  "The kernel's drop reason is that of its IPsec (xfrm) policy check.", \
 	  "On node %n run `ip xfrm policy show` and `ip -s xfrm state show`: find the policy whose selector fits the packet, and its direction (in, fwd, out).") \
+	X(POLICY_NFQUEUE, "policy-nfqueue", VT_CLASS_SECURITY_POLICY, \
+	  "A rule hands the packet to a program in user space (NFQUEUE), which dropped it or was not there to take it.", \
+	  "The kernel dropped it where it takes a program's verdict; or where it queues packets for user space, and no program of the node reads such a queue.", \
+	  "On node %n run `nft -a list ruleset | grep -i queue`, `iptables-save | grep NFQUEUE` and `cat /proc/net/netfilter/nfnetlink_queue`: ask the firewall or IPS that reads the queue, or start it, or let the rule bypass it.") \
 	\
 	/* rate-limit: more packets came than were agreed */ \
 	X(LIMIT_QDISC, "limit-qdisc", VT_CLASS_RATE_LIMIT, \
@@ -139,6 +143,10 @@
 	  "A firewall rule of the provider dropped the encapsulated packet: it matched the tunnel's outer header, not the tenant's.", \
 	  "Netfilter or a BPF program dropped the packet while it was encapsulated; the rule is given where it could be read.", \
 	  "On node %n run `nft -a list ruleset` and look for rules on UDP port 4789 or the VTEPs' addresses; let the tunnel's traffic between the VTEPs pass.") \
+	X(UNDERLAY_ECN, "underlay-ecn", VT_CLASS_INFRASTRUCTURE, \
+	  "The underlay marked the tunnel's packet as having met congestion, though the tenant's flow does not do ECN: it counts as dropped.", \
+	  "The kernel's drop reason is that of its check of both headers' ECN bits when it takes a packet out of the tunnel.", \
+	  "Capture on node %n with `tcpdump -v -i %d udp port 4789`: `tos` shows the bits; find the switch or shaper that marks packets whose outer header is not ECN-capable, and the congestion behind it.") \
 	\
 	/* host-resource: queues, memory and tables of the node */ \
 	X(CONNTRACK_FULL, "conntrack-full", VT_CLASS_HOST_RESOURCE, \

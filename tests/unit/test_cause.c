@@ -18,8 +18,8 @@
 static const struct {
 	const char *class, *codes;
 } contract[] = {
-    {"security-policy",
-     "policy-nft-rule policy-nft-default policy-iptables policy-bpf policy-port-locked policy-ipsec"},
+    {"security-policy", "policy-nft-rule policy-nft-default policy-iptables policy-bpf policy-port-locked policy-ipsec "
+                        "policy-nfqueue"},
     {"rate-limit", "limit-qdisc limit-nft-rule"},
     {"tenant-config",
      "route-missing route-blackhole route-unreachable route-prohibit forwarding-off rp-filter martian-source "

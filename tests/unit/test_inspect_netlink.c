@@ -320,6 +320,50 @@ static void test_unexplained(void **state)
 	assert_int_equal(log.cause, VT_CAUSE_HEADER_BAD);
 }
 
+/*
+ * Of the policies that fit, the first by priority; what cannot be known of the packet (a mark) or of the policies
+ * (which of two is older) is not guessed. Where IPv6 forwards the kernel gives no reason, and only a certain answer
+ * explains it.
+ */
+static void test_ipsec(void **state)
+{
+	struct vt_log log = ask("NOT_SPECIFIED", "ip6_forward", "in1", "fd01::9", 0);
+
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
+	net_run(
+	    "ip xfrm policy add src fd00::/64 dst fd01::/64 dir fwd action block priority 5;"
+	    "ip xfrm policy add src fd00::/64 dst fd02::/64 dir fwd action block priority 5;"
+	    "ip xfrm policy add src fd00::/64 dst fd02::2/128 proto tcp dir fwd priority 4;"
+	    "ip xfrm policy add src fd00::/64 dst fd03::/64 dir fwd action block priority 5 mark 3;"
+	    "ip xfrm policy add src fd00::/64 dst fd04::/64 dir fwd action block priority 5;"
+	    "ip xfrm policy add src fd00::1/128 dst fd04::/64 dir fwd priority 5;"
+	    "ip xfrm policy add src fd00::/64 dst fd05::/64 proto udp dport 54 dir fwd action block;"
+	    "ip xfrm policy add src 10.0.0.0/24 dst 10.0.1.1/32 proto udp dport 53 dir fwd priority 9 tmpl proto esp;"
+	    "ip xfrm policy add src 10.0.0.0/24 dst 10.0.1.0/24 dir out action block priority 9");
+	log = ask("NOT_SPECIFIED", "ip6_forward", "in1", "fd01::1", 0);
+	expect(
+	    &log, VT_CAUSE_POLICY_IPSEC,
+	    "an IPsec (xfrm) policy of this host blocks the packet: src fd00::/64 dst fd01::/64 dir fwd action block "
+	    "priority 5");
+	log = ask("NOT_SPECIFIED", "ip6_forward", "in1", "fd02::2", 0); /* UDP */
+	assert_int_equal(log.cause, VT_CAUSE_POLICY_IPSEC);
+	log = ask("NOT_SPECIFIED", "ip6_forward", "in1", "fd03::1", 0);
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
+	log = ask("NOT_SPECIFIED", "ip6_forward", "in1", "fd04::1", 0);
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
+	log = ask("NOT_SPECIFIED", "ip6_forward", "in1", "fd05::1", 0);
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
+	log = ask("XFRM_POLICY", "ip_forward", "in1", "10.0.1.1", 0); /* on its way in or out */
+	expect(&log, VT_CAUSE_POLICY_IPSEC, "an IPsec (xfrm) policy of this host does not let the packet pass");
+	log = ask("XFRM_POLICY", "ip_forward", "in1", "10.0.1.2", 0);
+	expect(&log, VT_CAUSE_POLICY_IPSEC,
+	       "an IPsec (xfrm) policy of this host blocks the packet: src 10.0.0.0/24 dst 10.0.1.0/24 dir out action "
+	       "block priority 9");
+	net_run("sysctl -qw net.ipv6.conf.in1.disable_policy=1");
+	log = ask("NOT_SPECIFIED", "ip6_forward", "in1", "fd01::2", 0);
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
+}
+
 static unsigned int logs_taken;
 
 static void count_log(void *arg, const struct vt_log *log)
@@ -358,7 +402,7 @@ int main(void)
 	    TEST(test_denied_routes), TEST(test_missing_route),  TEST(test_rules),     TEST(test_deciding_table),
 	    TEST(test_mended_route),  TEST(test_forwarding_off), TEST(test_rp_filter), TEST(test_mtu),
 	    TEST(test_no_carrier),    TEST(test_vxlan),          TEST(test_outer),     TEST(test_neighbour),
-	    TEST(test_ports),         TEST(test_unexplained),    TEST(test_too_many),
+	    TEST(test_ports),         TEST(test_unexplained),    TEST(test_too_many),  TEST(test_ipsec),
 	};
 
 	if (!net_enter()) {

@@ -17,12 +17,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "inspect_net.h"
 
-#define TCX_INGRESS 46 /* BPF_TCX_INGRESS, since 6.6 */
-#define TCX_EGRESS  47
+#define TCX_INGRESS         46 /* BPF_TCX_INGRESS, since 6.6 */
+#define TCX_EGRESS          47
+#define NETFILTER           45 /* BPF_NETFILTER, since 6.4 */
+#define PROG_TYPE_NETFILTER 32
 #define RECEIVE                                                                                                      \
 	"netif_receive_skb" /* the real one is __netif_receive_skb_core with a suffix of the compiler's; no row asks \
 	                     */
@@ -319,13 +322,69 @@ static void test_by_reason(void **state)
 	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED); /* a copy for a raw socket, perhaps */
 }
 
+/* A link (its descriptor) of a program that accepts, at netfilter's forward hook for IPv4 of this namespace. */
+static int netfilter_link(int *ret_program)
+{
+	struct bpf_insn insns[] = {
+	    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+	    {.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = NETFILTER);
+	struct {
+		uint32_t program, target, attach_type, flags, family, hook;
+		int32_t priority;
+		uint32_t netfilter_flags;
+	} attr = {.attach_type = NETFILTER, .family = 2, .hook = 2, .priority = 7};
+
+	*ret_program = bpf_prog_load(PROG_TYPE_NETFILTER, "nf_one", "GPL", insns, 2, &opts);
+	if (*ret_program < 0)
+		return -1;
+	attr.program = (uint32_t)*ret_program;
+	return (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+}
+
+/* Only what is in this namespace counts, and only where nobody else can have dropped the packet there. */
+static void test_netfilter(void **state)
+{
+	int one, link = netfilter_link(&one);
+	struct vt_err err = {0};
+	struct vt_log log;
+
+	if (link < 0) {
+		print_message("SKIP: no BPF programs at netfilter's hooks in this kernel (6.4)\n");
+		skip();
+	}
+	if (inspect_arm(inspect, &err) < 0)
+		fail_msg("%s", err.text);
+	log = ask("NETFILTER_DROP", "nf_hook_slow", "10.0.0.2");
+	expect(&log, VT_CAUSE_POLICY_BPF, "BPF program nf_one (id %u) at hook forward (priority 7) dropped the packet",
+	       id_of(one));
+	log = ask("NETFILTER_DROP", "nf_hook_slow", "fd00::2");
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED); /* it is there for IPv4 */
+	net_run("iptables-legacy -t raw -S >/dev/null");
+	log = ask("NETFILTER_DROP", "nf_hook_slow", "10.0.0.4");
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
+	inspect_close(inspect);
+	assert_true(net_enter()); /* the link stays behind */
+	if (inspect_open(&inspect, NET_MARK, &err) < 0 || inspect_arm(inspect, &err) < 0)
+		fail_msg("%s", err.text);
+	net_run("ip link set lo up");
+	log = net_drop("NETFILTER_DROP", "nf_hook_slow", "lo", "10.0.0.1", "10.0.0.5", 4000, 53);
+	log = net_answer(inspect, &log);
+	assert_int_equal(log.cause, VT_CAUSE_UNEXPLAINED);
+	assert_null(strstr(log.evidence, "nf_one"));
+	close(link);
+	close(one);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_tcx),     TEST(test_two),    TEST(test_many),  TEST(test_filters), TEST(test_gact),
-	    TEST(test_policer), TEST(test_blocks), TEST(test_outer), TEST(test_xdp),     TEST(test_by_reason),
+	    TEST(test_tcx),  TEST(test_two),       TEST(test_many),      TEST(test_filters),
+	    TEST(test_gact), TEST(test_policer),   TEST(test_blocks),    TEST(test_outer),
+	    TEST(test_xdp),  TEST(test_by_reason), TEST(test_netfilter),
 	};
 
 	if (!net_enter()) {

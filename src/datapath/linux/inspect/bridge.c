@@ -16,9 +16,6 @@
 #define CARRIER    (1u << 16) /* IFF_LOWER_UP, which net/if.h lacks */
 #define PORTS_TEXT 160        /* bytes of the list of ports: some six of them, then it is cut */
 
-#define MAC_FORMAT  "%02x:%02x:%02x:%02x:%02x:%02x"
-#define MAC_ARGS(m) (m)[0], (m)[1], (m)[2], (m)[3], (m)[4], (m)[5]
-
 struct entry {
 	bool found, local;
 	uint32_t port;

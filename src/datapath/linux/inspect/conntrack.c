@@ -36,6 +36,7 @@ static int cpu_seen(const struct nlmsghdr *nlh, void *arg)
 
 	mnl_attr_parse(nlh, sizeof(struct nfgenmsg), attribute_keep, &cpu);
 	state->drops += cpu.value[CTA_STATS_DROP];
+	state->failures += cpu.value[CTA_STATS_INSERT_FAILED];
 	return MNL_CB_OK;
 }
 

@@ -20,6 +20,9 @@
 
 #define DROP_FUNCTION_MAX 64 /* the longest function that frees skbs has 40 characters */
 
+#define MAC_FORMAT  "%02x:%02x:%02x:%02x:%02x:%02x"
+#define MAC_ARGS(m) (m)[0], (m)[1], (m)[2], (m)[3], (m)[4], (m)[5]
+
 struct queues;
 
 struct drop {

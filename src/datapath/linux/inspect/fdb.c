@@ -66,7 +66,7 @@ int fdb_inspect(struct rtnl *rt, const struct drop *drop, struct finding *findin
 	                  "%s (VNI %u) has no forwarding entry for %s and no default remote", link.name, link.vni, mac);
 }
 
-#define REMOTES_TEXT 200 /* bytes of the list of unreachable end points */
+#define REMOTES_TEXT 360 /* bytes of the list of unreachable end points */
 
 struct remote_check {
 	struct rtnl *rt;
@@ -91,20 +91,38 @@ static void remote_keep(void *arg, const struct neigh *neigh)
 	memcpy(check->remote[check->count++].address, neigh->address, neigh->address_size);
 }
 
+/* Why there is no way: the route or rule that denies it, as it is now, or else the kernel's word. */
+static void remote_why(struct rtnl *rt, const struct fib_key *key, int error, char *buf, size_t size)
+{
+	struct fib_decision decision = {0};
+	uint8_t type, action;
+
+	if (fib_error_cause(error, &type, &action))
+		fib_decide(rt, key, type, action, &decision);
+	fib_decision_text(&decision, buf, size);
+	if (!buf[0])
+		snprintf(buf, size, "%s", strerror(error));
+}
+
 static void remotes_unroutable(struct remote_check *check, char *buf, size_t size)
 {
 	buf[0] = '\0';
 	for (unsigned int i = 0; i < check->count; i++) {
 		struct fib_key key = {.family = check->remote[i].size == 4 ? AF_INET : AF_INET6,
-		                      .dst = check->remote[i].address};
-		char text[INET6_ADDRSTRLEN];
+		                      .dst = check->remote[i].address,
+		                      .iif_name = "lo"}; /* as rules call what is sent from here */
+		char address[INET6_ADDRSTRLEN], why[FIB_DECISION_TEXT];
 		struct fib_answer answer;
 		size_t used = strlen(buf);
 		int ret = fib_lookup(check->rt, &key, &answer);
 
-		inet_ntop(key.family, key.dst, text, sizeof(text));
-		if (ret < 0 && size - used > sizeof(text) + 32)
-			snprintf(buf + used, size - used, "%s%s (%s)", used ? ", " : "", text, strerror(-ret));
+		if (ret >= 0)
+			continue;
+		inet_ntop(key.family, key.dst, address, sizeof(address));
+		remote_why(check->rt, &key, -ret, why, sizeof(why));
+		if (snprintf(buf + used, size - used, "%s%s (%s)", used ? ", " : "", address, why) >=
+		    (int)(size - used))
+			buf[used] = '\0'; /* no room for it */
 	}
 }
 

@@ -50,6 +50,8 @@ void fib_rules_text(struct rtnl *rt, uint8_t family, char *buf, size_t size);
 #define FIB_CANDIDATE_TEXT 240 /* a route and the rule that chose it */
 #define FIB_CANDIDATES     2   /* that are named; evidence is one line, and more are counted */
 
+#define FIB_DECISION_TEXT (FIB_CANDIDATES * FIB_CANDIDATE_TEXT + 48)
+
 /* What may have stopped a packet, by the rules and tables as they are now. */
 struct fib_decision {
 	unsigned int count; /* rules and routes that may have been it, in the kernel's order */
@@ -63,6 +65,12 @@ struct fib_decision {
  */
 void fib_decide(struct rtnl *rt, const struct fib_key *key, uint8_t type, uint8_t action,
                 struct fib_decision *decision);
+
+/* "prohibit 10.0.0.0/8 in table main", "one of these: …; …; 2 more"; nothing if there is none. */
+void fib_decision_text(const struct fib_decision *decision, char *buf, size_t size);
+
+/* The route type and the rule action that give a route this error (positive errno); false: none does. */
+bool fib_error_cause(int error, uint8_t *ret_type, uint8_t *ret_action);
 
 /* ": throw 10.0.2.0/24 in table main": the throw routes that cover key->dst, or nothing. */
 void fib_thrown_text(struct rtnl *rt, const struct fib_key *key, char *buf, size_t size);

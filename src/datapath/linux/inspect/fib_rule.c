@@ -4,6 +4,7 @@
  * walks them by priority and so does its dump.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -289,6 +290,41 @@ void fib_decide(struct rtnl *rt, const struct fib_key *key, uint8_t type, uint8_
 	memset(decision, 0, sizeof(*decision));
 	for (int i = 0; i < walk.route_count; i++)
 		candidate_add(&walk, NULL, &walk.routes[i], false);
+}
+
+void fib_decision_text(const struct fib_decision *decision, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	if (decision->count == 1)
+		snprintf(buf, size, "%s%s", decision->text[0],
+		         decision->certain ? "" : " (the only one that may have decided)");
+	else if (decision->count == FIB_CANDIDATES)
+		snprintf(buf, size, "one of these: %s; %s", decision->text[0], decision->text[1]);
+	else if (decision->count)
+		snprintf(buf, size, "one of these: %s; %s; %u more", decision->text[0], decision->text[1],
+		         decision->count - FIB_CANDIDATES);
+}
+
+/* net/ipv4/fib_semantics.c fib_props, net/ipv6/route.c. A rule "unreachable" gives ENETUNREACH, as no route does. */
+bool fib_error_cause(int error, uint8_t *ret_type, uint8_t *ret_action)
+{
+	static const struct {
+		int error;
+		uint8_t type, action;
+	} errors[] = {
+	    {EINVAL, RTN_BLACKHOLE, FR_ACT_BLACKHOLE},
+	    {EHOSTUNREACH, RTN_UNREACHABLE, FR_ACT_UNSPEC},
+	    {EACCES, RTN_PROHIBIT, FR_ACT_PROHIBIT},
+	};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (errors[i].error == error) {
+			*ret_type = errors[i].type;
+			*ret_action = errors[i].action;
+			return true;
+		}
+	}
+	return false;
 }
 
 void fib_thrown_text(struct rtnl *rt, const struct fib_key *key, char *buf, size_t size)

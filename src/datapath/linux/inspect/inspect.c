@@ -295,7 +295,7 @@ static void netfilter_untraced(struct inspect *in, const struct drop *drop, uint
 		table_unexplained(drop, "the kernel had to throw nftables trace messages away", finding);
 	else if (!strcmp(drop->function, "nft_do_chain"))
 		table_unexplained(drop, "a rule of nftables, whose trace did not come", finding);
-	else if (!traceless_inspect(in->traceless, drop, now_ns, finding))
+	else if (!traceless_inspect(in->traceless, table_rtnl(in->table), drop, now_ns, finding))
 		table_unexplained(drop, finding->evidence, finding);
 }
 

@@ -14,6 +14,7 @@ int route_martian_inspect(struct rtnl *rt, const struct drop *drop, struct findi
 /* mtu.c: too big for the next device */
 int mtu_routed_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int mtu_bridged_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int mtu_fragment6_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 /* qdisc.c: the queueing discipline of the device */
 int qdisc_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
@@ -36,6 +37,17 @@ int programs_ingress_inspect(struct rtnl *rt, const struct drop *drop, struct fi
 int programs_egress_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int programs_xdp_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 int programs_taken_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding); /* DROP_TAKEN */
+
+/* ipsec.c: policies of IPsec; forward6 is for the place where the kernel says nothing of them */
+int ipsec_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int ipsec_forward6_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+
+/* nfqueue.c: queues of packet filters to user space */
+int nfqueue_full_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+int nfqueue_verdict_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
+
+/* nf_programs.c: BPF programs at netfilter's hooks; not in the table, traceless.c asks it last */
+int nf_programs_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);
 
 /* port.c: state of the device itself */
 int port_down_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding);

@@ -42,3 +42,24 @@ int mtu_bridged_inspect(struct rtnl *rt, const struct drop *drop, struct finding
 	return drop_found(finding, mtu_cause(drop), "packets are larger than MTU %u of bridge port %s", link.mtu,
 	                  link.name);
 }
+
+/*
+ * The kernel cuts no IPv6 packet whose tenant's packet may not be cut, and mostly tells the sender instead. It cannot
+ * where that MTU would be less than what IPv6 asks for: then the encapsulated packet comes here, and dies.
+ */
+int mtu_fragment6_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
+{
+	struct fib_key key = drop_fib_key(drop);
+	struct fib_answer answer;
+	struct rtnl_link link;
+	uint32_t mtu;
+
+	key.iif = 0; /* sent from here */
+	if (key.family != AF_INET6 || fib_lookup(rt, &key, &answer) < 0 || rtnl_link(rt, answer.oif, &link) < 0)
+		return 0;
+	mtu = answer.mtu ? answer.mtu : link.mtu;
+	memcpy(finding->device, link.name, sizeof(finding->device));
+	return drop_found(finding, VT_CAUSE_UNDERLAY_MTU,
+	                  "the tunnel's packets are larger than MTU %u of %s%s and may not be fragmented", mtu,
+	                  answer.mtu ? "the route through " : "", link.name);
+}

@@ -5,11 +5,13 @@
 #include <arpa/inet.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "datapath/linux/inspect/inspectors.h"
 
 #define PROBES_UNANSWERED 2 /* the second probe is sent a second (retrans_time) after the first got no answer */
+#define PROBES_UNICAST    3 /* the kernel's default of ucast_solicit */
 
 struct neigh_walk {
 	uint8_t family;
@@ -143,14 +145,33 @@ int neigh_failed_inspect(struct rtnl *rt, const struct drop *drop, struct findin
 	                  how);
 }
 
+/* An entry without an address counts from as many probes as it would have sent to a known one. */
+static unsigned int probes_before(uint8_t family, const char *device)
+{
+	unsigned int probes = PROBES_UNICAST;
+	char path[96];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/neigh/%.16s/ucast_solicit", family == AF_INET ? "ipv4" : "ipv6",
+	         device);
+	file = fopen(path, "re");
+	if (!file)
+		return probes;
+	if (fscanf(file, "%u", &probes) != 1)
+		probes = PROBES_UNICAST;
+	fclose(file);
+	return probes;
+}
+
 int neigh_queue_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
 {
 	char next[INET6_ADDRSTRLEN];
 	struct neigh neigh;
 	bool found = neigh_next_hop(rt, drop, next, &neigh);
 
-	if (found &&
-	    ((neigh.state & NUD_FAILED) || ((neigh.state & NUD_INCOMPLETE) && neigh.probes >= PROBES_UNANSWERED)))
+	if (found && ((neigh.state & NUD_FAILED) ||
+	              ((neigh.state & NUD_INCOMPLETE) &&
+	               neigh.probes >= probes_before(neigh.family, drop->device) + PROBES_UNANSWERED)))
 		return neigh_failed_inspect(rt, drop, finding);
 	return drop_found(finding, VT_CAUSE_QUEUE_FULL,
 	                  "queue of packets waiting for the address of neighbour %s on %s is full", next, drop->device);

@@ -21,8 +21,10 @@
 #define PRIORITY_INET   (-350) /* behind the stateless raw hooks at -400, before raw, conntrack and filters */
 #define PRIORITY_BRIDGE (-400) /* before dstnat of family bridge at -300 */
 #define PRIORITY_NETDEV INT32_MIN
-#define HOOKS_MAX       64 /* of family netdev: devices with chains of others; drops by further ones are not traced */
-#define BATCH_SIZE      65536 /* our largest batch, 64 chains and rules of family netdev, takes some 25 KB of one half */
+#define HOOKS_MAX                                                                                                \
+	64 /* of family netdev, and inet's ingress: devices with chains of others; drops by further ones are not \
+	      traced */
+#define BATCH_SIZE 65536 /* our largest batch, 64 chains and rules of family netdev, takes some 25 KB of one half */
 
 /* A device and its ingress or egress (NF_NETDEV_*), where somebody has a chain. */
 struct netdev_hook {
@@ -365,19 +367,24 @@ static void hook_add(struct netdev_hooks *hooks, const char *device, uint32_t nu
 		hooks->list[hooks->count++] = hook;
 }
 
-/* One chain of family netdev: notes the devices of a base chain of somebody else. */
+/*
+ * One chain of family netdev, or of inet, whose ingress (5.10) is that of netdev: notes the devices of a base chain of
+ * somebody else.
+ */
 static int chain_seen(const struct nlmsghdr *nlh, void *arg)
 {
 	struct nftnl_chain *chain = nftnl_chain_alloc();
 	struct netdev_hooks *hooks = arg;
 	const char *const *devices;
 	uint32_t hook;
+	bool inet;
 
 	if (!chain)
 		return MNL_CB_ERROR;
 	if (nftnl_chain_nlmsg_parse(nlh, chain) == 0 && nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM) &&
 	    strncmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), NFT_TABLE_PREFIX, strlen(NFT_TABLE_PREFIX))) {
-		hook = nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM);
+		inet = nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY) == NFPROTO_INET;
+		hook = inet ? (uint32_t)NF_NETDEV_INGRESS : nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM);
 		devices = nftnl_chain_get_array(chain, NFTNL_CHAIN_DEVICES);
 		for (; devices && *devices; devices++)
 			hook_add(hooks, *devices, hook);
@@ -412,6 +419,8 @@ static int netdev_follow(struct nft_tables *tables)
 	struct netdev_hooks hooks = {0};
 	int ret = dump(tables, NFT_MSG_GETCHAIN, NFPROTO_NETDEV, chain_seen, &hooks);
 
+	if (ret == 0 && (tables->installed & NFT_TABLE_INET)) /* only those at an ingress have devices */
+		ret = dump(tables, NFT_MSG_GETCHAIN, NFPROTO_INET, chain_seen, &hooks);
 	if (ret < 0 || !memcmp(&hooks, &tables->hooks, sizeof(hooks)))
 		return ret == -EOPNOTSUPP || ret == -EINVAL ? 0 : ret; /* a kernel without the family */
 	if (tables->installed & NFT_TABLE_NETDEV)

@@ -22,10 +22,16 @@ int port_down_inspect(struct rtnl *rt, const struct drop *drop, struct finding *
 /* A bridge sees the copies of what it floods, and drops those that are not for itself: no loss. */
 int port_mac_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
 {
+	static const uint8_t none[6];
+	const uint8_t *mac = drop->context->dst_mac;
 	struct rtnl_link link;
 
 	if (rtnl_link(rt, drop->rec->ifindex, &link) < 0 || !strcmp(link.kind, "bridge"))
 		return drop_unsure(finding, "%s took a frame that was sent to another MAC address", drop->device);
-	return drop_found(finding, VT_CAUSE_WRONG_MAC, "%s got frames that were sent to another MAC address",
-	                  link.name);
+	if (!memcmp(mac, none, sizeof(none)))
+		return drop_found(finding, VT_CAUSE_WRONG_MAC, "%s got frames that were sent to another MAC address",
+		                  link.name);
+	return drop_found(finding, VT_CAUSE_WRONG_MAC,
+	                  "%s got frames that were sent to MAC " MAC_FORMAT ", which is not its own", link.name,
+	                  MAC_ARGS(mac));
 }

@@ -60,8 +60,8 @@ static bool map_is_ours(uint32_t id)
 	return ours;
 }
 
-/* A program of an agent, which never drops: it shares the agents' global variables, a map that libbpf names. */
-static bool program_is_ours(uint32_t id)
+/* It shares the agents' global variables, a map that libbpf names. */
+bool program_is_ours(uint32_t id)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t maps[MAPS_MAX] = {0}, length = sizeof(info);

@@ -19,17 +19,12 @@
 
 #define ROUTE_TEXT 200
 
-struct route_error {
-	int error;
-	uint8_t type, action; /* route and rule that give it */
-	enum vt_cause cause;
-};
-
-static const struct route_error route_errors[] = {
-    {EINVAL, RTN_BLACKHOLE, FR_ACT_BLACKHOLE, VT_CAUSE_ROUTE_BLACKHOLE},
-    {EHOSTUNREACH, RTN_UNREACHABLE, FR_ACT_UNREACHABLE, VT_CAUSE_ROUTE_UNREACHABLE},
-    {EACCES, RTN_PROHIBIT, FR_ACT_PROHIBIT, VT_CAUSE_ROUTE_PROHIBIT},
-};
+static enum vt_cause route_cause(uint8_t type)
+{
+	if (type == RTN_BLACKHOLE)
+		return VT_CAUSE_ROUTE_BLACKHOLE;
+	return type == RTN_PROHIBIT ? VT_CAUSE_ROUTE_PROHIBIT : VT_CAUSE_ROUTE_UNREACHABLE;
+}
 
 /* Does the kernel, asked now, still give that error? Not if somebody mended it, or if mark or ports decided. */
 static bool route_still(struct rtnl *rt, const struct fib_key *key, int error)
@@ -60,44 +55,36 @@ static int route_missing(struct rtnl *rt, const struct drop *drop, struct findin
 	                  thrown, rules);
 }
 
-static int route_denied(struct rtnl *rt, const struct drop *drop, const struct route_error *error,
+static int route_denied(struct rtnl *rt, const struct drop *drop, int error, uint8_t type, uint8_t action,
                         struct finding *finding)
 {
 	struct fib_key key = drop_fib_key(drop);
-	/* a rule "unreachable" gives ENETUNREACH, as no route does */
-	uint8_t action = error->action == FR_ACT_UNREACHABLE ? FR_ACT_UNSPEC : error->action;
-	bool still = route_still(rt, &key, error->error);
+	bool still = route_still(rt, &key, error);
+	char dst[INET6_ADDRSTRLEN], text[FIB_DECISION_TEXT];
 	struct fib_decision decision;
-	char dst[INET6_ADDRSTRLEN];
 
-	fib_decide(rt, &key, error->type, action, &decision);
+	fib_decide(rt, &key, type, action, &decision);
 	drop_address(drop_destination(drop), dst);
 	if (!decision.count)
-		return drop_found(finding, error->cause, "route to %s: %s (it is not there any more)", dst,
-		                  strerror(error->error));
+		return drop_found(finding, route_cause(type), "route to %s: %s (it is not there any more)", dst,
+		                  strerror(error));
 	if (decision.certain && !still)
-		return drop_found(finding, error->cause, "route to %s: %s (now the routing decides otherwise)", dst,
-		                  strerror(error->error));
-	if (decision.count == 1)
-		return drop_found(finding, error->cause, "%s%s", decision.text[0],
-		                  decision.certain ? "" : " (the only one that may have decided)");
-	if (decision.count == 2)
-		return drop_found(finding, error->cause, "one of these: %s; %s", decision.text[0], decision.text[1]);
-	return drop_found(finding, error->cause, "one of these: %s; %s; %u more", decision.text[0], decision.text[1],
-	                  decision.count - FIB_CANDIDATES);
+		return drop_found(finding, route_cause(type), "route to %s: %s (now the routing decides otherwise)",
+		                  dst, strerror(error));
+	fib_decision_text(&decision, text, sizeof(text));
+	return drop_found(finding, route_cause(type), "%s", text);
 }
 
 int route_inspect(struct rtnl *rt, const struct drop *drop, struct finding *finding)
 {
 	int error = abs(drop->rec->dst_error);
+	uint8_t type, action;
 
 	if (error == ENETUNREACH)
 		return route_missing(rt, drop, finding);
-	for (size_t i = 0; i < sizeof(route_errors) / sizeof(route_errors[0]); i++) {
-		if (route_errors[i].error == error)
-			return route_denied(rt, drop, &route_errors[i], finding);
-	}
-	return 0;
+	if (!fib_error_cause(error, &type, &action))
+		return 0;
+	return route_denied(rt, drop, error, type, action, finding);
 }
 
 /* The source address itself; the kernel's reason, or for IPv6 the place, says that it was found wrong. */

@@ -53,6 +53,9 @@ int filters_suspect(struct rtnl *rt, const struct tc_hook *hook, struct suspects
  */
 int filters_suspect_qdisc(struct rtnl *rt, uint32_t ifindex, uint32_t handle, struct suspects *suspects);
 
+/* programs.c: a program of an agent, which never drops */
+bool program_is_ours(uint32_t id);
+
 /* "NAME (id 12)" of a BPF program into `buf`, "id 12" where the kernel does not tell its name; returns buf. */
 const char *program_name(uint32_t id, char *buf, size_t size);
 

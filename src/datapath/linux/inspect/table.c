@@ -62,6 +62,7 @@ static const struct row rows[] = {
     ASK("PKT_TOO_BIG", "ip6_forward", ANY, mtu_routed_inspect),
     ASK("NOT_SPECIFIED", "br_dev_queue_push_xmit", ANY, mtu_bridged_inspect),
     ASK("NOT_SPECIFIED", "br_nf_dev_queue_xmit", ANY, mtu_bridged_inspect),
+    ASK("NOT_SPECIFIED", "ip6_fragment", OUTER, mtu_fragment6_inspect), /* 6.18 gives none */
     /* neighbours; IPv6 gives no reason (ndisc_error_report and icmpv6 free the packet themselves) */
     ASK("NEIGH_FAILED", NULL, ANY, neigh_failed_inspect),
     ASK("NOT_SPECIFIED", "neigh_invalidate", ANY, neigh_failed_inspect),
@@ -73,6 +74,8 @@ static const struct row rows[] = {
     ASK("OTHERHOST", NULL, OUTER, vni_flooded_inspect),
     ASK("NO_SOCKET", "__udp4_lib_rcv", OUTER, vni_socket_inspect),
     ASK("NO_SOCKET", "__udp6_lib_rcv", OUTER, vni_socket_inspect),
+    SAY("IP_TUNNEL_ECN", NULL, ANY, UNDERLAY_ECN,
+        "the outer header says congestion experienced, the tenant's packet that its flow does not do ECN"),
     /* queues */
     ASK("QDISC_DROP", NULL, ANY, qdisc_inspect),
     ASK("QDISC_OVERLIMIT", NULL, ANY, qdisc_inspect),
@@ -105,9 +108,11 @@ static const struct row rows[] = {
         "the filter of the receiving socket dropped the packet"),
     SAY("SOCKET_FILTER", "tcp_v4_rcv", INNER, POLICY_BPF, "the filter of the receiving socket dropped the packet"),
     SAY("SOCKET_FILTER", "tcp_v6_rcv", INNER, POLICY_BPF, "the filter of the receiving socket dropped the packet"),
-    SAY("XFRM_POLICY", NULL, INNER, POLICY_IPSEC, "an IPsec (xfrm) policy of this host does not let the packet pass"),
-    SAY("XFRM_POLICY", NULL, OUTER, UNDERLAY_FILTERED,
-        "an IPsec (xfrm) policy of this host does not let the tunnel's packets pass"),
+    ASK("XFRM_POLICY", NULL, ANY, ipsec_inspect),
+    ASK("NOT_SPECIFIED", "ip6_forward", INNER, ipsec_forward6_inspect), /* 6.18 gives its policy check no reason */
+    ASK("NOT_SPECIFIED", "nf_queue", ANY, nfqueue_full_inspect),
+    ASK("NOT_SPECIFIED", "nfqnl_reinject", ANY, nfqueue_verdict_inspect), /* its name since 6.10 */
+    ASK("NOT_SPECIFIED", "nf_reinject", ANY, nfqueue_verdict_inspect),
     /* ports */
     ASK("BRIDGE_INGRESS_STP_STATE", NULL, ANY, port_blocked_inspect),
     ASK("DEV_READY", NULL, ANY, port_down_inspect),

@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "datapath/linux/inspect/conntrack.h"
+#include "datapath/linux/inspect/inspectors.h"
 #include "datapath/linux/inspect/legacy.h"
 
 #define LOOK_AGE_NS 200000000 /* a burst of drops of one flow costs one look; short against a change by a person */
 #define MOVED_NAMED 3         /* rules that a line of evidence has room for */
 
 struct traceless {
-	struct conntrack_state conntrack;
+	struct conntrack_state armed, conntrack;
 	struct legacy_rules legacy[2]; /* IPv4, IPv6 */
 	/* the last look */
 	uint64_t looked_at_ns; /* 0: none yet */
@@ -20,6 +21,8 @@ struct traceless {
 	bool outer, conntrack_moved;
 	unsigned int n_moved;
 	char moved[MOVED_NAMED][LEGACY_TEXT_MAX];
+	uint32_t programs_ifindex; /* where programs were asked for since, 0: nowhere */
+	struct finding programs;   /* what they said */
 };
 
 struct traceless *traceless_new(void)
@@ -48,6 +51,7 @@ void traceless_arm(struct traceless *t)
 {
 	t->looked_at_ns = 0;
 	conntrack_read(&t->conntrack);
+	t->armed = t->conntrack;
 	legacy_look(t, 4, &t->legacy[0]);
 	legacy_look(t, 6, &t->legacy[1]);
 }
@@ -84,6 +88,7 @@ static void look(struct traceless *t, const struct drop *drop, uint64_t now_ns)
 	    !memcmp(&t->flow, &drop->rec->flow, sizeof(t->flow)))
 		return;
 	t->looked_at_ns = now_ns;
+	t->programs_ifindex = 0;
 	t->flow = drop->rec->flow;
 	t->outer = drop_is_outer(drop);
 	t->conntrack_moved = conntrack_read(&t->conntrack) == 0 && t->conntrack.drops > before.drops;
@@ -100,7 +105,26 @@ static int legacy_found(const struct traceless *t, const struct drop *drop, stru
 	                  t->n_moved, t->moved[0], t->moved[1]);
 }
 
-int traceless_inspect(struct traceless *t, const struct drop *drop, uint64_t now_ns, struct finding *finding)
+/*
+ * A program at a hook dropped it if nobody else can have done so. Counters do not tell that: one that stands still may
+ * have counted this packet before the last look. So there must be none: no table of iptables-legacy, and nothing that
+ * connection tracking dropped since we watch. False: others may have.
+ */
+static bool programs_ask(struct traceless *t, struct rtnl *rt, const struct drop *drop)
+{
+	if (t->programs_ifindex && t->programs_ifindex == drop->rec->ifindex)
+		return true;
+	if (legacy_in_use(drop_fib_key(drop).family == AF_INET ? 4 : 6) || t->conntrack.drops != t->armed.drops ||
+	    t->conntrack.failures != t->armed.failures)
+		return false;
+	memset(&t->programs, 0, sizeof(t->programs));
+	nf_programs_inspect(rt, drop, &t->programs);
+	t->programs_ifindex = drop->rec->ifindex;
+	return true;
+}
+
+int traceless_inspect(struct traceless *t, struct rtnl *rt, const struct drop *drop, uint64_t now_ns,
+                      struct finding *finding)
 {
 	look(t, drop, now_ns);
 	if (t->conntrack_moved && t->n_moved)
@@ -112,6 +136,10 @@ int traceless_inspect(struct traceless *t, const struct drop *drop, uint64_t now
 		                  t->conntrack.max);
 	if (t->n_moved)
 		return legacy_found(t, drop, finding);
+	if (programs_ask(t, rt, drop))
+		*finding = t->programs;
+	if (finding->cause != VT_CAUSE_NONE || finding->evidence[0])
+		return finding->cause != VT_CAUSE_NONE;
 	return drop_unsure(
 	    finding,
 	    "no rule of nftables or iptables-legacy reported it, and the connection tracking table is not full");
