@@ -199,7 +199,7 @@ static void empty_in(struct path *p, const char *node)
 		die(err.text, node, EIO);
 	dev = devices_all(d, &n);
 	for (size_t i = 0; i < n; i++) {
-		for (int direction = 0; direction < 2 && dev[i].role != DEVICE_INNER && p->n_hooks < HOOKS_MAX;
+		for (int direction = 0; direction < 2 && device_role_is_leaf(dev[i].role) && p->n_hooks < HOOKS_MAX;
 		     direction++) {
 			int fd = link_tcx(bpf_program__fd(p->skel->progs.empty), dev[i].ifindex, direction);
 

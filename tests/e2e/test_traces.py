@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -174,3 +175,19 @@ def test_a_port_that_comes_while_tracing_is_followed(lab, agents):
     result = trace.end()
     check_healthy(result, 10, [("a", "vm4", "vm1")])
     assert result["paths"][0]["hops"][0]["vni"] == 100, show(result)
+
+
+def test_groups_of_vxlan_are_the_tenants(lab, agents):
+    """Host a's VXLAN devices send the mark along as the packet's group (gbp): the colour's bit of it stays at home."""
+    lab.fault("vxlan-gbp-a")  # port 53 has group 7
+    lab.run("wire", "nft", "table bridge seen { chain f { type filter hook forward priority 0; udp dport 4789 jump vxlan; }; "
+            "chain vxlan { @th,64,8 & 0x80 == 0 counter comment none; @th,80,16 == 7 counter comment seven; "
+            "@th,80,16 != 7 @th,64,8 & 0x80 == 0x80 counter comment other; }; }")
+    lab.meet("vm1", "10.0.1.2")
+    result = agents.trace("udp and dst host 10.0.1.2 and dst port 54", lambda: lab.send_udp("vm1", "10.0.1.2", 54, 10), count=10)
+    check_healthy(result, 10, [("a", "vm1", "eth0"), ("b", "eth0", "vm2")])
+    result = agents.trace("udp and dst host 10.0.1.2 and dst port 53", lambda: lab.send_udp("vm1", "10.0.1.2", 53, 10), count=10)
+    assert result["packets"]["coloured"] == 10 and result["verdict"]["code"] == "header-bad", show(result)  # b knows no groups
+    counted = lab.run("wire", "nft", "list", "chain", "bridge", "seen", "vxlan").stdout
+    packets = {m[2]: int(m[1]) for m in re.finditer(r'counter packets (\d+) bytes \d+ comment "(\w+)"', counted)}
+    assert packets["seven"] == 10 and packets["other"] == 0 and packets["none"] >= 10, counted

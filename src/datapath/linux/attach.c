@@ -92,7 +92,11 @@ void attach_free(struct attach *at)
 
 unsigned int attach_count(const struct attach *at)
 {
-	return 2 * at->n + (at->drop != NULL) + (at->taken != NULL) + (at->local_in[0] >= 0) + (at->local_in[1] >= 0);
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < at->n; i++)
+		n += (at->programs.ingress[at->list[i].role] != NULL) + (at->programs.egress[at->list[i].role] != NULL);
+	return n + (at->drop != NULL) + (at->taken != NULL) + (at->local_in[0] >= 0) + (at->local_in[1] >= 0);
 }
 
 static int attach_direction(struct attach *at, struct attachment *a, enum link_direction direction)
@@ -101,6 +105,8 @@ static int attach_direction(struct attach *at, struct attachment *a, enum link_d
 	    direction == LINK_INGRESS ? at->programs.ingress[a->role] : at->programs.egress[a->role];
 	int fd;
 
+	if (!prog)
+		return 0;
 	if (!at->clsact) {
 		fd = link_tcx(bpf_program__fd(prog), a->ifindex, direction);
 		if (fd >= 0)
@@ -232,7 +238,8 @@ unsigned int attach_unseen(const struct attach *at, const struct devices *device
 		const struct device_info *dev = at->list[i].fresh ? devices_find(devices, at->list[i].ifindex) : NULL;
 
 		/* what a VM sent before is not coloured, so nothing will be missed of it */
-		n += dev && (dev->out || (dev->in && at->list[i].role != DEVICE_TENANT));
+		n += dev && device_role_is_leaf(dev->role) &&
+		     (dev->out || (dev->in && at->list[i].role != DEVICE_TENANT));
 	}
 	return n;
 }

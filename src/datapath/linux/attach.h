@@ -12,8 +12,8 @@
 
 /* The programs that attachments are made of; owned by the driver. */
 struct attach_programs {
-	const struct bpf_program *ingress[DEVICE_L3 + 1]; /* by role; NULL for DEVICE_INNER */
-	const struct bpf_program *egress[DEVICE_L3 + 1];
+	const struct bpf_program *ingress[DEVICE_ROLES]; /* by role; NULL: none */
+	const struct bpf_program *egress[DEVICE_ROLES];
 	const struct bpf_program *drop;     /* tp_btf/kfree_skb */
 	const struct bpf_program *taken;    /* tp_btf/consume_skb; NULL where the kernel does not say by whom */
 	const struct bpf_program *local_in; /* NULL where the kernel has no netfilter programs */

@@ -57,6 +57,8 @@ static void parse_vxlan(const struct nlattr *data, struct device_info *dev)
 			dev->vni = mnl_attr_get_u32(attr);
 		else if (mnl_attr_get_type(attr) == IFLA_VXLAN_PORT)
 			dev->vxlan_port = ntohs(mnl_attr_get_u16(attr));
+		else if (mnl_attr_get_type(attr) == IFLA_VXLAN_GBP)
+			dev->grouped = true;
 	}
 }
 
@@ -232,6 +234,8 @@ static void set_roles(struct devices *d)
 		bool overlay;
 		uint32_t vni;
 
+		if (dev->grouped)
+			dev->role = DEVICE_GROUPED;
 		if (dev->type == ARPHRD_LOOPBACK || kind_is_inner(dev->kind) || is_patch(d, dev))
 			continue;
 		vni = bridge_vni(d, dev->master, &overlay);

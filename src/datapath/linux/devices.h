@@ -15,11 +15,18 @@
 #include "core/batch.h"
 
 enum device_role {
-	DEVICE_INNER = 0, /* bridge, VXLAN device, lo, ...: never attached to, packets pass a leaf before and after */
+	DEVICE_INNER = 0, /* bridge, VXLAN device, lo, ...: not attached to, packets pass a leaf before and after */
 	DEVICE_TENANT,    /* port of a bridge that a VXLAN device is in */
 	DEVICE_OUTSIDE,   /* anything else with an Ethernet header: underlay, external, routed pods */
 	DEVICE_L3,        /* like OUTSIDE, without an Ethernet header (tun, wireguard) */
+	DEVICE_GROUPED,   /* no leaf: a VXLAN device that sends skb->mark along as the packet's group (gbp) */
+	DEVICE_ROLES
 };
+
+static inline bool device_role_is_leaf(enum device_role role)
+{
+	return role != DEVICE_INNER && role != DEVICE_GROUPED;
+}
 
 struct device_info {
 	int ifindex;
@@ -31,6 +38,7 @@ struct device_info {
 	char kind[16];       /* "veth", "vxlan", ...; "" for hardware */
 	uint32_t vni;        /* VXLAN device: its VNI; leaf: the VNI of its network; 0: none or not one */
 	uint16_t vxlan_port; /* VXLAN device: UDP port, host order */
+	bool grouped;        /* VXLAN device: group based policy */
 	uint64_t in, out;    /* packets that have passed it, as of the last refresh */
 	enum device_role role;
 };

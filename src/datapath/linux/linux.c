@@ -369,7 +369,7 @@ static void linux_node(struct datapath *base, struct vt_node_info *info)
 	strncpy(info->version, VTRACE_VERSION, sizeof(info->version) - 1);
 	dev = devices_all(dp->devices, &n);
 	for (size_t i = 0; i < n; i++)
-		info->devices += dev[i].role != DEVICE_INNER;
+		info->devices += device_role_is_leaf(dev[i].role);
 	info->n_addrs = devices_addrs(dp->devices, info->addrs, VT_NODE_ADDRS_MAX);
 }
 
@@ -382,7 +382,7 @@ static void linux_stats(struct datapath *base, struct datapath_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 	dev = devices_all(dp->devices, &n);
 	for (size_t i = 0; i < n; i++)
-		stats->devices += dev[i].role != DEVICE_INNER;
+		stats->devices += device_role_is_leaf(dev[i].role);
 	stats->attached = attach_count(dp->attach);
 	stats->records = dp->records;
 	stats->lost = load_lost(dp->load) + inspect_lost(dp->inspect) + dp->unseen;

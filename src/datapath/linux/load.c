@@ -183,6 +183,7 @@ void load_programs(const struct load *l, struct attach_programs *programs)
 	programs->egress[DEVICE_OUTSIDE] = l->skel->progs.egress_outside;
 	programs->ingress[DEVICE_L3] = l->skel->progs.ingress_l3;
 	programs->egress[DEVICE_L3] = l->skel->progs.egress_l3;
+	programs->egress[DEVICE_GROUPED] = l->skel->progs.egress_grouped;
 	programs->drop = l->skel->progs.on_kfree_skb;
 	programs->taken = l->has_taken ? l->skel->progs.on_consume_skb : NULL;
 	programs->local_in = l->has_local_in ? l->skel->progs.on_local_in : NULL;
@@ -246,7 +247,7 @@ void load_devices(struct load *l, const struct devices *devices)
 	for (size_t i = 0; i < n; i++) {
 		if (dev[i].vxlan_port)
 			add_port(ports, dev[i].vxlan_port);
-		load_device(l, dev[i].ifindex, dev[i].vni, dev[i].role != DEVICE_INNER);
+		load_device(l, dev[i].ifindex, dev[i].vni, device_role_is_leaf(dev[i].role));
 	}
 	forget_devices(bpf_map__fd(l->skel->maps.devices), devices);
 	memcpy(l->skel->bss->config.vxlan_ports, ports, sizeof(ports));

@@ -9,8 +9,9 @@
  *   egress_*    a coloured packet leaves by a leaf device: `out`; a tunnel's outer header gets the colour of hop n + 1.
  *   on_kfree_skb, on_local_in   a coloured packet ends inside: dropped, or taken by the node's own stack (ends.h).
  *
- * There is a pair of programs for each kind of device: `tenant` is the port of a network with a VNI (what it sends is
- * never our tunnel), `outside` is everything else; `l3` devices have no Ethernet header.
+ * There is a pair of programs for each kind of device, but for VXLAN devices with groups, which only take our mark off:
+ * `tenant` is the port of a network with a VNI (what it sends is never our tunnel), `outside` is everything else; `l3`
+ * devices have no Ethernet header.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -260,4 +261,15 @@ SEC("tc")
 int egress_l3(struct __sk_buff *skb)
 {
 	return egress(skb, 0, true);
+}
+
+/* The device is about to send the mark to another host, as the packet's group: without our bits. tc_index stays. */
+SEC("tc")
+int egress_grouped(struct __sk_buff *skb)
+{
+	__u32 mark = ctx_get(skb, mark);
+
+	if (tci_coloured(ctx_get(skb, tc_index)) && mark_coloured(mark))
+		ctx_set(skb, mark, mark & ~config.mark_mask);
+	return TC_ACT_UNSPEC;
 }
