@@ -103,28 +103,30 @@ static void policy_text(const struct xfrm_userpolicy_info *info, enum policy_doe
 
 static int policy_seen(const struct nlmsghdr *nlh, void *arg)
 {
-	const struct xfrm_userpolicy_info *info = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *tb[XFRMA_IF_ID + 1];
 	const struct xfrm_userpolicy_type *type;
 	struct policy_search *search = arg;
+	struct xfrm_userpolicy_info info; /* a copy: netlink aligns to 4 bytes, it has longer members */
 	bool certain = true;
 	struct policy *policy;
 
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*info) || info->dir != search->dir ||
-	    !selector_fits(search, &info->sel, &certain))
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(info))
+		return MNL_CB_OK;
+	memcpy(&info, mnl_nlmsg_get_payload(nlh), sizeof(info));
+	if (info.dir != search->dir || !selector_fits(search, &info.sel, &certain))
 		return MNL_CB_OK;
 	if (search->count == POLICIES_KEPT) {
 		search->too_many = true;
 		return MNL_CB_OK;
 	}
-	rtnl_attributes(nlh, sizeof(*info), tb, XFRMA_IF_ID);
+	rtnl_attributes(nlh, sizeof(info), tb, XFRMA_IF_ID);
 	type = tb[XFRMA_POLICY_TYPE] ? mnl_attr_get_payload(tb[XFRMA_POLICY_TYPE]) : NULL;
 	policy = &search->policies[search->count++];
-	policy->priority = info->priority;
-	policy->does = policy_does(info, tb[XFRMA_TMPL]);
+	policy->priority = info.priority;
+	policy->does = policy_does(&info, tb[XFRMA_TMPL]);
 	policy->certain = certain && !tb[XFRMA_MARK] && !tb[XFRMA_IF_ID] && !tb[XFRMA_SEC_CTX] &&
 	                  (!type || type->type == XFRM_POLICY_TYPE_MAIN);
-	policy_text(info, policy->does, policy->text, sizeof(policy->text));
+	policy_text(&info, policy->does, policy->text, sizeof(policy->text));
 	return MNL_CB_OK;
 }
 
