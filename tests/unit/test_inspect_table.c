@@ -126,7 +126,7 @@ static void add(struct verdicts *verdicts, uint64_t time_ns, uint64_t handle, ui
 	verdicts_add(verdicts, &verdict);
 }
 
-static uint64_t take(struct verdicts *verdicts, uint16_t dport, uint64_t now_ns)
+static uint64_t take(struct verdicts *verdicts, uint16_t dport, uint64_t dropped_ns)
 {
 	struct verdict_packet packet;
 	struct vt_record rec;
@@ -136,7 +136,8 @@ static uint64_t take(struct verdicts *verdicts, uint16_t dport, uint64_t now_ns)
 	verdict_packet_parse(ipv4, 20, udp, 20, &packet);
 	rec = record_of(&packet);
 	rec.flow.dport = dport;
-	verdict = verdicts_take(verdicts, &rec, now_ns, &outer);
+	rec.time_ns = dropped_ns;
+	verdict = verdicts_take(verdicts, &rec, &outer);
 	return verdict ? verdict->handle : 0;
 }
 
@@ -152,6 +153,7 @@ static void test_join(void **state)
 	assert_int_equal(take(verdicts, 53, 2000), 3);
 	assert_int_equal(take(verdicts, 53, 2000), 0);
 	assert_int_equal(take(verdicts, 54, 1000 + VERDICTS_AGE_NS), 0); /* too old */
+	assert_int_equal(take(verdicts, 54, 2000), 0);
 	/* the ring is bounded: the oldest make room */
 	for (uint64_t i = 0; i < VERDICTS_MAX + 10; i++)
 		add(verdicts, 5000, 100 + i, 53);
@@ -173,14 +175,14 @@ static void test_join_differences(void **state)
 	add(verdicts, 1000, 1, 53);
 	other = rec;
 	other.length++;
-	assert_null(verdicts_take(verdicts, &other, 2000, &outer));
+	assert_null(verdicts_take(verdicts, &other, &outer));
 	other = rec;
 	other.flow.src[15]++;
-	assert_null(verdicts_take(verdicts, &other, 2000, &outer));
+	assert_null(verdicts_take(verdicts, &other, &outer));
 	other = rec;
 	other.flow.proto = IPPROTO_TCP;
-	assert_null(verdicts_take(verdicts, &other, 2000, &outer));
-	assert_non_null(verdicts_take(verdicts, &rec, 2000, &outer));
+	assert_null(verdicts_take(verdicts, &other, &outer));
+	assert_non_null(verdicts_take(verdicts, &rec, &outer));
 	assert_false(outer);
 	verdicts_free(verdicts);
 }
@@ -198,9 +200,9 @@ static void test_join_outer(void **state)
 	memcpy(rec.outer_dst, packet.flow.dst, 16);
 	add(verdicts, 1000, 1, 4789);
 	rec.length++;
-	assert_null(verdicts_take(verdicts, &rec, 2000, &outer));
+	assert_null(verdicts_take(verdicts, &rec, &outer));
 	rec.length--;
-	assert_non_null(verdicts_take(verdicts, &rec, 2000, &outer));
+	assert_non_null(verdicts_take(verdicts, &rec, &outer));
 	assert_true(outer);
 	verdicts_free(verdicts);
 }

@@ -319,7 +319,7 @@ static bool drop_answer(struct inspect *in, const struct drop *drop, const struc
 		table_inspect(in->table, drop, now_ns, finding);
 		return true;
 	}
-	if (in->trace && policy_inspect(table_rtnl(in->table), in->trace, in->rules, drop, now_ns, finding))
+	if (in->trace && policy_inspect(table_rtnl(in->table), in->trace, in->rules, drop, finding))
 		return true;
 	if (in->trace && nft_trace_active(in->trace) && now_ns < waiting->deadline_ns)
 		return false;

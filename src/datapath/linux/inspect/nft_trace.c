@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "datapath/linux/inspect/kernel_clock.h"
 #include "datapath/linux/inspect/nft_table.h"
 
 #define TRACE_RECEIVE  (16 << 20) /* bytes of socket buffer: some 1000 dropped packets with ten matching rules each */
@@ -34,6 +35,7 @@ struct nft_trace {
 	struct mnl_socket *traces, *changes;
 	struct nft_tables *tables;
 	struct verdicts *verdicts;
+	int64_t shift_ns; /* of our clock against that of records */
 	uint64_t now_ns, overruns, generation;
 	bool changed;
 	struct vt_err problem;
@@ -67,6 +69,7 @@ int nft_trace_open(struct nft_trace **ret, uint32_t mark_mask, int epoll_fd, str
 
 	if (!trace)
 		return vt_fail(err, ENOMEM, "watch nftables: out of memory");
+	trace->shift_ns = kernel_clock_shift_ns();
 	trace->verdicts = verdicts_new();
 	code = trace->verdicts ? 0 : vt_fail(err, ENOMEM, "watch nftables: out of memory");
 	if (code == 0)
@@ -194,7 +197,7 @@ static bool read_socket(struct nft_trace *trace, struct mnl_socket *socket, mnl_
 
 void nft_trace_read(struct nft_trace *trace, uint64_t now_ns)
 {
-	trace->now_ns = now_ns;
+	trace->now_ns = now_ns - (uint64_t)trace->shift_ns;
 	trace->changed = false;
 	if (read_socket(trace, trace->traces, trace_event)) {
 		trace->overruns++;

@@ -41,10 +41,10 @@ static void policy_device(struct rtnl *rt, const struct verdict *verdict, struct
 }
 
 int policy_inspect(struct rtnl *rt, struct nft_trace *trace, struct nft_rules *rules, const struct drop *drop,
-                   uint64_t now_ns, struct finding *finding)
+                   struct finding *finding)
 {
 	bool outer = false;
-	const struct verdict *verdict = verdicts_take(nft_trace_verdicts(trace), drop->rec, now_ns, &outer);
+	const struct verdict *verdict = verdicts_take(nft_trace_verdicts(trace), drop->rec, &outer);
 	const struct nft_rule *rule;
 	const char *family;
 	enum vt_cause cause;

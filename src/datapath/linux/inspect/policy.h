@@ -12,6 +12,6 @@
  * nft_trace_read() before, so that what has come is known.
  */
 int policy_inspect(struct rtnl *rt, struct nft_trace *trace, struct nft_rules *rules, const struct drop *drop,
-                   uint64_t now_ns, struct finding *finding);
+                   struct finding *finding);
 
 #endif

@@ -104,15 +104,14 @@ static bool record_has_outer(const struct vt_record *rec)
 	return memcmp(rec->outer_dst, none, sizeof(none)) != 0;
 }
 
-const struct verdict *verdicts_take(struct verdicts *verdicts, const struct vt_record *rec, uint64_t now_ns,
-                                    bool *ret_outer)
+const struct verdict *verdicts_take(struct verdicts *verdicts, const struct vt_record *rec, bool *ret_outer)
 {
 	bool has_outer = record_has_outer(rec);
 
 	while (verdicts->head < verdicts->tail) {
 		struct verdict *oldest = verdicts_at(verdicts, verdicts->head);
 
-		if (!oldest->taken && oldest->time_ns + VERDICTS_AGE_NS > now_ns)
+		if (!oldest->taken && oldest->time_ns + VERDICTS_AGE_NS > rec->time_ns)
 			break;
 		verdicts_forget(verdicts);
 	}

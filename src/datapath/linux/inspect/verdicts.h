@@ -15,9 +15,9 @@
 
 #include "core/record.h"
 
-#define VERDICTS_MAX 4096 /* more than a burst of coloured packets between two polls */
-#define VERDICTS_AGE_NS \
-	100000000 /* a drop record comes a few ms after its trace; older ones belong to no record of ours */
+#define VERDICTS_MAX    4096      /* more than a burst of coloured packets between two polls */
+#define VERDICTS_AGE_NS 100000000 /* of a verdict when its packet was dropped; older ones belong to no record of ours \
+	                           */
 
 /* What a trace message shows of its packet. */
 struct verdict_packet {
@@ -29,7 +29,7 @@ struct verdict_packet {
 };
 
 struct verdict {
-	uint64_t time_ns;
+	uint64_t time_ns; /* when it was read, by the clock of records */
 	struct verdict_packet packet;
 	uint64_t handle;     /* of the rule, 0 for a default policy */
 	uint64_t generation; /* of the ruleset, nft_trace_generation() */
@@ -49,11 +49,11 @@ void verdicts_clear(struct verdicts *verdicts);
 void verdicts_add(struct verdicts *verdicts, const struct verdict *verdict);
 
 /*
- * The verdict for a drop record, which is then taken, or NULL. *ret_outer says that the trace showed the encapsulated
- * packet. Valid until the next call.
+ * The verdict for a drop record, which is then taken, or NULL. Both may lie here for long, where the agent had to wait
+ * for a CPU: what counts is when the packet was dropped, not when we look. *ret_outer says that the trace showed the
+ * encapsulated packet. Valid until the next call.
  */
-const struct verdict *verdicts_take(struct verdicts *verdicts, const struct vt_record *rec, uint64_t now_ns,
-                                    bool *ret_outer);
+const struct verdict *verdicts_take(struct verdicts *verdicts, const struct vt_record *rec, bool *ret_outer);
 
 /* Reads IP and transport header as a trace message has them; false if they are not IP or too short. */
 bool verdict_packet_parse(const uint8_t *net, size_t net_len, const uint8_t *transport, size_t transport_len,
