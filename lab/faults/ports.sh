@@ -7,6 +7,11 @@ fault_port_down_b() {
 	if [ "$1" = on ]; then at b ip link set vm2 down; else at b ip link set vm2 up; fi
 }
 
+#: port-missing-b | b | port-missing | the port of vm2 is in no bridge on host b
+fault_port_missing_b() {
+	if [ "$1" = on ]; then at b ip link set vm2 nomaster; else at b ip link set vm2 master br100; fi
+}
+
 #: port-blocked-b | b | port-blocked | the bridge port of vm2 on host b is disabled
 fault_port_blocked_b() {
 	# 0 is "disabled", 3 "forwarding"

@@ -109,6 +109,10 @@
 	  "The bridge port does not forward: spanning tree state, hairpin off or flooding off keeps the packet from it.", \
 	  "The bridge dropped the packet at a port whose state or flags, as given, forbid it to pass.", \
 	  "On node %n run `bridge -d link show dev %d`: state must be forwarding; see flood, mcast_flood and hairpin, and set what is missing with `bridge link set dev %d ...`.") \
+	X(PORT_MISSING, "port-missing", VT_CLASS_TENANT_CONFIG, \
+	  "The bridge has no port for the packet to go to: the receiver's port is not there.", \
+	  "The bridge knew no port for the frame's address, and had none to flood it to but the one where it came in.", \
+	  "On node %n run `bridge link show` and look for the receiver's port: was the VM stopped or moved, or its port never put into bridge %d? If it moved, the sender's VXLAN forwarding table is out of date.") \
 	\
 	/* infrastructure: VTEPs, tunnels, the underlay and the provider's own rules */ \
 	X(FDB_MISSING, "fdb-missing", VT_CLASS_INFRASTRUCTURE, \

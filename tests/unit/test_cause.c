@@ -23,10 +23,11 @@ static const struct {
     {"rate-limit", "limit-qdisc limit-nft-rule"},
     {"tenant-config",
      "route-missing route-blackhole route-unreachable route-prohibit forwarding-off rp-filter martian-source "
-     "neighbour-failed wrong-mac mtu-exceeded ttl-expired port-down port-isolated port-blocked"},
+     "neighbour-failed wrong-mac mtu-exceeded ttl-expired port-down port-isolated port-blocked "
+     "port-missing"},
     {"infrastructure",
      "fdb-missing vni-unknown vtep-missing vtep-unroutable vtep-neighbour-failed underlay-lost underlay-mtu "
-     "underlay-filtered"},
+     "underlay-filtered underlay-ecn"},
     {"host-resource", "conntrack-full queue-full out-of-memory"},
     {"endpoint", "no-listener socket-full port-unreachable endpoint-filtered address-missing"},
     {"malformed", "checksum-bad header-bad"},

@@ -132,8 +132,12 @@ static int flood_inspect(struct rtnl *rt, const struct drop *drop, const struct 
 
 	rtnl_links(rt, flood_port, &flood);
 	rtnl_link(rt, in->master, &bridge);
-	if (!flood.ports)
-		return drop_unsure(finding, "%s has no other port than %s", bridge.name, in->name);
+	if (!flood.ports) {
+		memcpy(finding->device, bridge.name, sizeof(bridge.name));
+		return drop_found(finding, VT_CAUSE_PORT_MISSING,
+		                  "%s has no other port than %s, where frames for MAC " MAC_FORMAT " came in",
+		                  bridge.name, in->name, MAC_ARGS(mac));
+	}
 	if (flood.mixed || flood.cause == VT_CAUSE_NONE)
 		return drop_unsure(finding, "%s has no port for MAC " MAC_FORMAT ": %s", bridge.name, MAC_ARGS(mac),
 		                   flood.text);

@@ -15,9 +15,10 @@
 
 #include "core/record.h"
 
-#define VERDICTS_MAX    4096      /* more than a burst of coloured packets between two polls */
-#define VERDICTS_AGE_NS 100000000 /* of a verdict when its packet was dropped; older ones belong to no record of ours \
-	                           */
+#define VERDICTS_MAX 4096 /* more than a burst of coloured packets between two polls */
+#define VERDICTS_AGE_NS                                                                               \
+	100000000 /* of a verdict when its packet was dropped; older ones belong to no record of ours \
+	           */
 
 /* What a trace message shows of its packet. */
 struct verdict_packet {
