@@ -178,7 +178,7 @@ def test_batches_wait_for_the_network(lab, agents):
     sent = 0
     deadline = time.monotonic() + 10
     with cut(lab):
-        while cut_lost(lab) < 6:
+        while cut_lost(lab) < 4:  # TCP sends again after 0.2, 0.4, 0.8 s, ...
             assert sent < 90 and time.monotonic() < deadline, f"{sent} sent, {cut_lost(lab)} frames lost"
             lab.send_udp("vm1", "10.0.1.2", 53, 1, seed=sent)
             sent += 1
