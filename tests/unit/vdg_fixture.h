@@ -69,6 +69,7 @@ static inline void *device_run(void *arg)
 
 static inline struct device *device_new(unsigned int workers, unsigned int ring)
 {
+	static unsigned int made;
 	struct device *d = calloc(1, sizeof(*d));
 	struct vdg_config config = {.socket = d->path,
 	                            .name = "toy",
@@ -80,7 +81,8 @@ static inline struct device *device_new(unsigned int workers, unsigned int ring)
 	const uint8_t address[16] = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1};
 	char error[VDG_ERROR_MAX] = "";
 
-	snprintf(d->path, sizeof(d->path), "/tmp/vdg-test-%d.sock", (int)getpid());
+	/* another one each time: a test that failed leaves its device running */
+	snprintf(d->path, sizeof(d->path), "/tmp/vdg-test-%d-%u.sock", (int)getpid(), made++);
 	if (vdg_open(&d->vdg, &config, error) < 0)
 		fail_msg("%s", error);
 	assert_int_equal(vdg_port(d->vdg, 7, "vm1"), 0);

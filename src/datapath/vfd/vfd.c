@@ -17,9 +17,9 @@
 #include "core/result.h"
 #include "datapath/vfd/channel.h"
 
-#define ANSWER_NS   VT_SECOND_NS /* a device whose workers turn answers within milliseconds */
-#define BATCHES_MAX 64           /* that came while we waited for an answer: 64 times 1024 records */
-#define POLL_MAX    64           /* messages a poll: the agent has other work too */
+#define ANSWER_NS VT_SECOND_NS /* a device whose workers turn answers within milliseconds */
+#define KEPT_MAX  (64 << 20)   /* bytes of batches that came while we waited for an answer: some 800 000 records */
+#define POLL_MAX  64           /* messages a poll: the agent has other work too */
 
 struct vfd {
 	struct datapath base;
@@ -32,10 +32,9 @@ struct vfd {
 	uint64_t records;
 	unsigned int n_tasks;
 	uint64_t coloured[2]; /* of the last STOPPED */
-	unsigned int n_batches;
-	struct vt_batch *batches[BATCHES_MAX]; /* came while we waited for an answer */
-	uint32_t sync_id;                      /* SYNC that is not answered yet, 0: none */
-	uint64_t sync_ns;                      /* when it was asked */
+	struct vt_buf kept;   /* batches that came while we waited for an answer, each behind its length */
+	uint32_t sync_id;     /* SYNC that is not answered yet, 0: none */
+	uint64_t sync_ns;     /* when it was asked */
 	uint64_t answered_ns; /* time of the latest question that was answered: records until then have come */
 	uint64_t complete_ns; /* the same, of what has been handed out */
 	uint64_t wanted_ns;   /* older questions do not count */
@@ -71,13 +70,17 @@ static int take_batch(struct vfd *vfd, const struct vdg_message *message, struct
 	return 0;
 }
 
-static void keep_batch(struct vfd *vfd, struct vt_batch *batch)
+/* A batch as bytes: decoded it would take ten times the room. */
+static void keep_batch(struct vfd *vfd, const struct vdg_message *message, struct vt_batch *batch)
 {
-	if (vfd->n_batches < BATCHES_MAX) {
-		vfd->batches[vfd->n_batches++] = batch;
-		return;
+	if (vfd->kept.len + message->len > KEPT_MAX || !vt_buf_reserve(&vfd->kept, message->len + 4)) {
+		vfd->kept.failed = false;
+		for (uint32_t i = 0; i < batch->n_items; i++)
+			vfd->overflow += batch->items[i].type == VT_ITEM_RECORD;
+	} else {
+		vt_buf_le32(&vfd->kept, (uint32_t)message->len);
+		vt_buf_put(&vfd->kept, message->body, message->len);
 	}
-	vfd->overflow += batch->n_items;
 	vt_batch_free(batch);
 }
 
@@ -90,6 +93,25 @@ static void hand_out(struct vfd *vfd, struct vt_batch *batch, datapath_sink sink
 		vfd->records++;
 	}
 	vt_batch_free(batch);
+}
+
+static void hand_out_kept(struct vfd *vfd, datapath_sink sink, void *arg)
+{
+	struct vt_reader in = {.at = vfd->kept.data, .end = vfd->kept.data + vfd->kept.len};
+
+	while (in.at != in.end) {
+		size_t len = vt_read_le32(&in);
+		const void *bytes = vt_read_bytes(&in, len);
+		struct vt_batch *batch;
+
+		if (!bytes)
+			break;
+		if (!vt_wire_decode(bytes, len, &batch, NULL))
+			hand_out(vfd, batch, sink, arg);
+		else
+			vfd->overflow++; /* no memory: it was decoded once */
+	}
+	vt_buf_done(&vfd->kept);
 }
 
 /* A message that is no batch: 1 if it answers `id` with OK, 0 if it is of something else, or what it says is wrong. */
@@ -131,7 +153,7 @@ static int await(struct vfd *vfd, uint32_t id, uint64_t deadline_ns, struct vt_e
 		if (ret > 0 && message.type == VDG_WIRE_BATCH) {
 			ret = take_batch(vfd, &message, &batch, err);
 			if (!ret)
-				keep_batch(vfd, batch);
+				keep_batch(vfd, &message, batch);
 		} else if (ret > 0) {
 			ret = take_answer(vfd, &message, id, err);
 			if (ret > 0)
@@ -243,9 +265,7 @@ static int vfd_poll(struct datapath *dp, datapath_sink sink, void *arg, struct v
 	struct vt_err why = {0};
 	int ret = 0;
 
-	for (unsigned int i = 0; i < vfd->n_batches; i++)
-		hand_out(vfd, vfd->batches[i], sink, arg);
-	vfd->n_batches = 0;
+	hand_out_kept(vfd, sink, arg);
 	for (int i = 0; !vfd->gone.code && i < POLL_MAX; i++) {
 		ret = channel_next(&vfd->channel, &message, 0, &why);
 		if (!ret)
@@ -300,8 +320,7 @@ static void vfd_close(struct datapath *dp)
 {
 	struct vfd *vfd = self(dp);
 
-	for (unsigned int i = 0; i < vfd->n_batches; i++)
-		vt_batch_free(vfd->batches[i]);
+	vt_buf_done(&vfd->kept);
 	channel_close(&vfd->channel);
 	free(vfd);
 }
