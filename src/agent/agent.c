@@ -139,11 +139,19 @@ static uint64_t agent_progress_at(const struct agent *agent)
 	return agent->progress_last + agent->config.progress_ms * MS;
 }
 
+/* The time for which PROGRESS holds; agent->now is from before the last poll(). */
+static uint64_t agent_complete(const struct agent *agent)
+{
+	uint64_t (*complete)(struct datapath * dp) = agent->dp->ops->complete;
+
+	return complete ? complete(agent->dp) : agent->now;
+}
+
 static void agent_progress(struct agent *agent)
 {
 	if (agent->now < agent_progress_at(agent) || agent->dp->ops->busy(agent->dp))
 		return;
-	outbox_progress(&agent->out, datapath_lost(agent), agent->now, agent->now);
+	outbox_progress(&agent->out, datapath_lost(agent), agent_complete(agent), agent->now);
 	agent->progress_last = agent->now;
 	agent->tasks.ended = false;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The driver seam: what VTrace needs of a kind of forwarding device (the paper's VDG, virtual forwarding device data
- * generation). The Linux kernel is one driver, the fake one serves tests; the agent knows only this header.
+ * generation). The Linux kernel is one driver, devices that embed
+ * libvdg another (vfd), the fake one serves tests; the agent knows only this header.
  *
  * All calls come from one thread. A task passes through arm -> start -> stop -> disarm, in that order; steps may be
  * left out at the end when the agent closes. Coloured packets are matched and logged from arm to disarm, whichever VFD
@@ -33,7 +34,7 @@ struct datapath_stats {
 };
 
 struct datapath_ops {
-	const char *name; /* "linux", "fake" */
+	const char *name; /* "linux", "vfd", "fake" */
 
 	/* Installs a task and begins to match and log coloured packets; returns when that is in force. -ENOSPC,
 	 * -EEXIST. */
@@ -57,6 +58,10 @@ struct datapath_ops {
 
 	/* 1 if a log may still come for something that has already happened (an inspector is at work), else 0. */
 	int (*busy)(struct datapath *dp);
+
+	/* Valid while busy() says 0: the CLOCK_MONOTONIC time for which all logs of what happened before are handed
+	 * out. NULL: that at which the last poll() was called. */
+	uint64_t (*complete)(struct datapath *dp);
 
 	/* Fills what the node is: number of devices, its own addresses. Changes as devices come and go. */
 	void (*node)(struct datapath *dp, struct vt_node_info *info);
