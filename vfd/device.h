@@ -38,8 +38,11 @@ struct device {
 void slow_path(struct device *device, const struct tables *tables, const struct flow_key *key, uint32_t epoch,
                struct flow_entry *entry);
 
-/* arp.c: answers for the addresses that we know; the answer takes the frame's memory. False: none to give. */
-bool arp_answer(const struct tables *tables, unsigned int port, uint8_t *frame, uint32_t length);
+/*
+ * arp.c: answers a request that came in by a port, about an address of the network (-1: of the underlay); the answer
+ * takes the frame's memory. False: none to give.
+ */
+bool arp_answer(const struct tables *tables, unsigned int port, int network, uint8_t *frame, uint32_t length);
 
 /* fast.c: the worker's loop, until `stopping`. */
 void *fast_path(void *device);

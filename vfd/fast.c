@@ -197,6 +197,39 @@ static void forward(struct burst *burst, unsigned int i)
 	}
 }
 
+/* Back through the tunnel that it came by: the outer headers change sides, and need no UDP checksum. */
+static void turn_round(uint8_t *frame, const struct port_config *port)
+{
+	uint8_t *ip = frame + ETHER_SIZE, address[4];
+
+	memcpy(frame, frame + 6, 6);
+	memcpy(frame + 6, port->mac, 6);
+	memcpy(address, ip + 12, 4);
+	memcpy(ip + 12, ip + 16, 4);
+	memcpy(ip + 16, address, 4);
+	put16(ip + (ip[0] & 15) * 4 + 6, 0);
+}
+
+/* True if the frame asked for a MAC address and was answered. */
+static bool answered(struct burst *burst, struct rte_mbuf *mbuf, struct packet *packet)
+{
+	const struct port_config *in = port_of(burst, burst->port);
+	int network = in->kind == PORT_VM ? in->network : -1;
+
+	if (packet->type != PACKET_ARP)
+		return false;
+	if (packet->encapsulated)
+		network = tables_network(burst->tables, packet->flow.vni);
+	if (packet->encapsulated && (network < 0 || rte_pktmbuf_mtod(mbuf, uint8_t *)[ETHER_SIZE] >> 4 != 4))
+		return false;
+	if (!arp_answer(burst->tables, burst->port, network, packet->frame, packet->captured))
+		return false;
+	if (packet->encapsulated)
+		turn_round(rte_pktmbuf_mtod(mbuf, uint8_t *), in);
+	transmit(burst, mbuf, packet, burst->port, 0, false);
+	return true;
+}
+
 /* Keeps what is to be forwarded, packed; answers ARP, and drops the rest. */
 static void take(struct burst *burst, struct rte_mbuf *mbuf)
 {
@@ -209,17 +242,14 @@ static void take(struct burst *burst, struct rte_mbuf *mbuf)
 		packet_parse(frame, mbuf->data_len, packet);
 	else
 		packet_parse_underlay(frame, mbuf->data_len, packet);
-	if (packet->type == PACKET_ARP && !packet->encapsulated &&
-	    arp_answer(burst->tables, burst->port, frame, mbuf->data_len)) {
-		transmit(burst, mbuf, packet, burst->port, 0, false);
-		return;
-	}
-	if (in->kind == PORT_UNDERLAY && (!packet->encapsulated || memcmp(packet->outer_dst, in->address, 16) != 0)) {
+	if (in->kind == PORT_UNDERLAY && packet->encapsulated && memcmp(packet->outer_dst, in->address, 16) != 0) {
 		drop(burst, mbuf, packet, 0, DROP_NOT_FOR_US, 0);
 		return;
 	}
-	if (packet->type != PACKET_IP) {
-		drop(burst, mbuf, packet, 0, DROP_NOT_IP, 0);
+	if (answered(burst, mbuf, packet))
+		return;
+	if (packet->type != PACKET_IP || (in->kind == PORT_UNDERLAY && !packet->encapsulated)) {
+		drop(burst, mbuf, packet, 0, packet->type == PACKET_IP ? DROP_NOT_FOR_US : DROP_NOT_IP, 0);
 		return;
 	}
 	if (in->kind == PORT_VM)

@@ -4,6 +4,7 @@
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -34,6 +35,28 @@ def test_it_forwards():
         assert ports["vm2"]["out"] >= 103 and ports["eth0"]["in"] >= 103, ports
         d.ctl("a", "flush")
         assert d.ctl("a", "show", "flows") == []
+
+
+GARBAGE = """
+import random, socket
+chance = random.Random(7)
+stream = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+stream.bind(("eth0", 0))
+heads = [b"", b"\\x08\\x06\\x00\\x01\\x08\\x00\\x06\\x04\\x00\\x01", b"\\x08\\x00\\x45", b"\\x08\\x00\\x4f", b"\\x86\\xdd\\x60",
+         b"\\x08\\x00\\x45\\x00\\xff\\xff"]
+for n in range(600):
+    stream.send(bytes(12) + heads[n % len(heads)] + chance.randbytes(chance.randrange(2, 200)))
+"""
+
+
+@pytest.mark.parametrize("where", ["vm1", "a"])
+def test_garbage_is_counted_and_no_more(where):
+    """Frames of chance from a VM, and on the underlay (from host a's side of the cable), among them cut and lying headers."""
+    with devices() as d:
+        d.run(where, sys.executable, "-c", GARBAGE)
+        assert "2 received" in d.run("vm1", "ping", "-c2", "-i0.2", "-W1", "10.0.1.2")
+        me = "a" if where == "vm1" else "b"
+        assert sum(d.drops(me).values()) >= 500, d.drops(me)
 
 
 def test_answers_may_come_in():
