@@ -11,7 +11,7 @@
 	X(NO_ROUTE, "route-missing", "slow path: routes")                       \
 	X(BLACKHOLE, "route-blackhole", "slow path: routes")                    \
 	X(NO_VIA, "neighbour-failed", "slow path: routes")                      \
-	X(POLICY_RULE, "policy-group", "slow path: security groups")            \
+	X(POLICY_RULE, "policy-group-rule", "slow path: security groups")       \
 	X(POLICY_DEFAULT, "policy-group-default", "slow path: security groups") \
 	X(SAME_PORT, "port-blocked", "slow path: places")                       \
 	X(NO_UNDERLAY, "vtep-unroutable", "slow path: underlay")                \

@@ -33,7 +33,7 @@
 	  "The bridge port is locked and the packet's source MAC address is not allowed on it.", \
 	  "The bridge dropped the packet at a port with `locked on`, and the forwarding table has no entry of that MAC at that port.", \
 	  "On node %n run `bridge -d link show dev %d` and `bridge fdb show dev %d`; allow the MAC with `bridge fdb add MAC dev %d master static` or unlock the port.") \
-	X(POLICY_GROUP, "policy-group", VT_CLASS_SECURITY_POLICY, \
+	X(POLICY_GROUP_RULE, "policy-group-rule", VT_CLASS_SECURITY_POLICY, \
 	  "A rule of a security group of the forwarding device denies the flow.", \
 	  "The device refused the flow in its slow path and names the group, the rule's priority and what it matches.", \
 	  "In the configuration of node %n find the rule by its group and priority; change it, or add one with a lower priority that allows the flow.") \

@@ -98,7 +98,7 @@ def no_route(configs):
 
 CASES = {
     # name: (change of the configuration, where to, port, size, code, class, node, device, reason, words of the evidence)
-    "rule": (None, "10.0.1.2", 1500, 64, "policy-group", "security-policy", "b", "vm2", "POLICY_RULE",
+    "rule": (None, "10.0.1.2", 1500, 64, "policy-group-rule", "security-policy", "b", "vm2", "POLICY_RULE",
              "group web priority 20: deny in udp ports 1000-2000, peer anywhere"),
     "default": (None, "10.0.1.2", 54, 64, "policy-group-default", "security-policy", "b", "vm2", "POLICY_DEFAULT",
                 "group web has no rule that allows it in"),
