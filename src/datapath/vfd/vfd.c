@@ -4,7 +4,7 @@
  *
  * The records are in the device, so "all that happened so far" is not what poll() finds: it takes a question and an
  * answer (SYNC, and STOP, which answers it as well). busy() asks; the poll() that hands out what came before the answer
- * lets it say no, and complete() say until when. An answer to a question from before a stop does not count for it.
+ * lets it say no, and complete() say until when.
  */
 #include "datapath/vfd/vfd.h"
 
@@ -37,7 +37,6 @@ struct vfd {
 	uint64_t sync_ns;     /* when it was asked */
 	uint64_t answered_ns; /* time of the latest question that was answered: records until then have come */
 	uint64_t complete_ns; /* the same, of what has been handed out */
-	uint64_t wanted_ns;   /* older questions do not count */
 	bool fresh;           /* the last poll() made complete_ns newer */
 };
 
@@ -226,7 +225,8 @@ static int vfd_stop(struct datapath *dp, uint32_t task, uint64_t coloured[2], st
 	if (ret)
 		return ret;
 	memcpy(coloured, vfd->coloured, sizeof(vfd->coloured));
-	vfd->wanted_ns = vfd->answered_ns = now;
+	vfd->answered_ns = now;
+	vfd->fresh = false; /* its records are for the next poll() */
 	return 0;
 }
 
@@ -275,7 +275,7 @@ static int vfd_poll(struct datapath *dp, datapath_sink sink, void *arg, struct v
 	}
 	if (vfd->gone.code)
 		return vfd_gone(vfd, err);
-	vfd->fresh = vfd->answered_ns > vfd->complete_ns && vfd->answered_ns >= vfd->wanted_ns;
+	vfd->fresh = vfd->answered_ns > vfd->complete_ns;
 	vfd->complete_ns = vfd->answered_ns;
 	return (int)(vfd->records - before);
 }
