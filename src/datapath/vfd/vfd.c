@@ -137,6 +137,7 @@ static int broken(struct vfd *vfd, const struct vt_err *err)
 	return -err->code;
 }
 
+/* A device that sends records is alive: what is in its rings comes before the answer, and may take longer than that. */
 static int await(struct vfd *vfd, uint32_t id, uint64_t deadline_ns, struct vt_err *err)
 {
 	struct vdg_message message = {0};
@@ -153,6 +154,7 @@ static int await(struct vfd *vfd, uint32_t id, uint64_t deadline_ns, struct vt_e
 			ret = take_batch(vfd, &message, &batch, err);
 			if (!ret)
 				keep_batch(vfd, &message, batch);
+			deadline_ns = vt_now_ns() + ANSWER_NS;
 		} else if (ret > 0) {
 			ret = take_answer(vfd, &message, id, err);
 			if (ret > 0)
