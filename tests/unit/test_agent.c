@@ -475,28 +475,6 @@ static void test_stop_waits_for_inspectors(void **state)
 	fixture_free(f);
 }
 
-static uint64_t complete_until(struct datapath *dp)
-{
-	return 12345;
-}
-
-/* A datapath that knows for what time it has handed out all is believed, not the agent's clock. */
-static void test_progress_is_of_the_time_that_is_complete(void **state)
-{
-	struct fixture *f = fixture_new((struct agent_config){.progress_ms = 5});
-	struct datapath_ops ops = *f->dp->ops;
-	const struct seen *progress;
-
-	push(f, UPLINK_ARM, 1);
-	progress = await(f, VT_ITEM_PROGRESS, 0, 1);
-	assert_true(progress->item.progress.time_ns > 12345);
-	ops.complete = complete_until;
-	f->dp->ops = &ops;
-	progress = await(f, VT_ITEM_PROGRESS, 0, count(f, VT_ITEM_PROGRESS) + 2);
-	assert_int_equal(progress->item.progress.time_ns, 12345);
-	fixture_free(f);
-}
-
 static void test_stop_does_not_wait_for_ever(void **state)
 {
 	struct fixture *f = fixture_new((struct agent_config){.drain_ms = 20, .progress_ms = 5});
@@ -599,7 +577,6 @@ int main(void)
 	    cmocka_unit_test(test_a_snapshot_disarms_what_is_not_in_it),
 	    cmocka_unit_test(test_a_task_nobody_disarms_ends_itself),
 	    cmocka_unit_test(test_stop_waits_for_inspectors),
-	    cmocka_unit_test(test_progress_is_of_the_time_that_is_complete),
 	    cmocka_unit_test(test_stop_does_not_wait_for_ever),
 	    cmocka_unit_test(test_progress_comes_only_while_a_task_is_armed),
 	    cmocka_unit_test(test_a_datapath_that_is_gone_ends_the_agent),
