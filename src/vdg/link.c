@@ -17,7 +17,8 @@
 #include "base/clock.h"
 #include "vdg/state.h"
 
-#define OUT_MAX (4 * VT_WIRE_MAX) /* waits for the agent; what comes then waits in the rings */
+#define OUT_MAX \
+	(VT_WIRE_MAX / 4) /* waits for the agent; what comes then waits in the rings. Bounds a vdg_poll(), too */
 
 static int failed(char *error, const char *path, const char *what, int code)
 {

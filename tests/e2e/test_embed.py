@@ -87,6 +87,8 @@ def test_device_dies(tmp_path):
                 agent.kill()
     assert agent.returncode == 1, errors
     assert f"the forwarding device at {path} is gone" in errors
+    with device(path):  # over the socket that the dead one left behind
+        assert result(path, "udp and dst port 23", "--count", "1")["packets"]["dropped"] == 1
 
 
 def wait_for_agent(path):

@@ -45,6 +45,32 @@ static void test_match(void **state)
 	assert_int_equal(match(d, 0, 1, 53), 0);
 }
 
+/* Numbers of flows that a task did not want outlive it; numbers of those that it wanted do not. */
+static void test_numbers_outlive_others(void **state)
+{
+	struct device *d = *state;
+	struct datagram bytes;
+	struct vdg_packet packet = packet_udp(&bytes, 9, 54, 1);
+	struct vdg_stats stats;
+	uint16_t stays, goes;
+
+	arm(d, 1, "udp and dst port 53", false, 10);
+	arm(d, 2, "udp and src port 9", false, 10);
+	start(d, 2);
+	stays = match(d, 0, 9, 54);
+	goes = match(d, 0, 9, 53);
+	d->dp->ops->disarm(d->dp, 1);
+	arm(d, 3, "tcp", false, 1); /* answered after the turns that 1 needed to go, and one more: its place is free */
+	settle(d);
+	assert_int_equal(vdg_in(vdg_worker(d->vdg, 0), stays, 0, &packet), 1);
+	packet = packet_udp(&bytes, 9, 53, 1);
+	assert_int_equal(vdg_in(vdg_worker(d->vdg, 0), goes, 0, &packet), 0);
+	pthread_mutex_lock(&d->lock);
+	vdg_stats(d->vdg, &stats);
+	pthread_mutex_unlock(&d->lock);
+	assert_int_equal(stats.sets, 1);
+}
+
 static void test_concerned(void **state)
 {
 	struct device *d = *state;
@@ -319,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_match, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_numbers_outlive_others, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_concerned, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_colour, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_two_tasks, setup, teardown),

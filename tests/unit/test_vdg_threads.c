@@ -51,18 +51,22 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void begin(struct device *d, struct runner runners[WORKERS])
+/* Of the heap: a test that fails leaves them running. */
+static struct runner *begin(struct device *d)
 {
+	struct runner *runners = calloc(WORKERS, sizeof(*runners));
+
 	for (unsigned int i = 0; i < WORKERS; i++) {
 		runners[i].d = d;
 		runners[i].number = i;
 		runners[i].sleepy = i & 1;
 		assert_int_equal(pthread_create(&runners[i].thread, NULL, run, &runners[i]), 0);
 	}
+	return runners;
 }
 
 /* Returns how many packets they had coloured. */
-static uint64_t end(struct runner runners[WORKERS])
+static uint64_t end(struct runner *runners)
 {
 	uint64_t coloured = 0;
 
@@ -72,6 +76,7 @@ static uint64_t end(struct runner runners[WORKERS])
 		pthread_join(runners[i].thread, NULL);
 		coloured += runners[i].coloured;
 	}
+	free(runners);
 	return coloured;
 }
 
@@ -106,12 +111,12 @@ static void check_nothing_lost(struct device *d)
 static void test_count_is_exact(void **state)
 {
 	struct device *d = device_new(WORKERS, 0);
-	struct runner runners[WORKERS] = {0};
+	struct runner *runners;
 	uint64_t coloured[2];
 
 	agent_open(d);
 	arm(d, 5, "udp", false, 3001);
-	begin(d, runners);
+	runners = begin(d);
 	start(d, 5);
 	await_coloured(d, 5, 3001);
 	stop(d, 5, coloured);
@@ -129,11 +134,11 @@ static void test_count_is_exact(void **state)
 static void test_stop_is_final(void **state)
 {
 	struct device *d = device_new(WORKERS, 1 << 18);
-	struct runner runners[WORKERS] = {0};
+	struct runner *runners;
 	uint64_t coloured[2], total = 0, between = 0;
 
 	agent_open(d);
-	begin(d, runners);
+	runners = begin(d);
 	for (uint32_t id = 1; id <= 60; id++) {
 		d->n_logs = 0;
 		arm(d, id, "udp", false, 100000);
@@ -203,12 +208,12 @@ static void test_worker_that_does_not_turn(void **state)
 static void test_tasks_come_and_go(void **state)
 {
 	struct device *d = device_new(WORKERS, 0);
-	struct runner runners[WORKERS] = {0};
+	struct runner *runners;
 	uint64_t coloured[2], total = 0;
 	char filter[64];
 
 	agent_open(d);
-	begin(d, runners);
+	runners = begin(d);
 	for (uint32_t id = 1; id <= TASKS; id++) {
 		snprintf(filter, sizeof(filter), "udp and dst port %u", 1000 + id % PORTS);
 		arm(d, id, filter, false, 20);
@@ -243,9 +248,9 @@ static void test_tasks_come_and_go(void **state)
 static void test_agent_goes_while_workers_run(void **state)
 {
 	struct device *d = device_new(WORKERS, 0);
-	struct runner runners[WORKERS] = {0};
+	struct runner *runners;
 
-	begin(d, runners);
+	runners = begin(d);
 	for (int i = 0; i < 20; i++) {
 		d->n_logs = 0;
 		agent_open(d);

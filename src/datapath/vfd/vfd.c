@@ -4,7 +4,7 @@
  *
  * The records are in the device, so "all that happened so far" is not what poll() finds: it takes a question and an
  * answer (SYNC, and STOP, which answers it as well). busy() asks; the poll() that hands out what came before the answer
- * lets it say no, and complete() say until when. An answer to a question from before a stop does not count for it.
+ * lets it say no, and complete() say until when.
  */
 #include "datapath/vfd/vfd.h"
 
@@ -37,7 +37,6 @@ struct vfd {
 	uint64_t sync_ns;     /* when it was asked */
 	uint64_t answered_ns; /* time of the latest question that was answered: records until then have come */
 	uint64_t complete_ns; /* the same, of what has been handed out */
-	uint64_t wanted_ns;   /* older questions do not count */
 	bool fresh;           /* the last poll() made complete_ns newer */
 };
 
@@ -138,6 +137,7 @@ static int broken(struct vfd *vfd, const struct vt_err *err)
 	return -err->code;
 }
 
+/* A device that sends records is alive: what is in its rings comes before the answer, and may take longer than that. */
 static int await(struct vfd *vfd, uint32_t id, uint64_t deadline_ns, struct vt_err *err)
 {
 	struct vdg_message message = {0};
@@ -154,6 +154,7 @@ static int await(struct vfd *vfd, uint32_t id, uint64_t deadline_ns, struct vt_e
 			ret = take_batch(vfd, &message, &batch, err);
 			if (!ret)
 				keep_batch(vfd, &message, batch);
+			deadline_ns = vt_now_ns() + ANSWER_NS;
 		} else if (ret > 0) {
 			ret = take_answer(vfd, &message, id, err);
 			if (ret > 0)
@@ -226,7 +227,8 @@ static int vfd_stop(struct datapath *dp, uint32_t task, uint64_t coloured[2], st
 	if (ret)
 		return ret;
 	memcpy(coloured, vfd->coloured, sizeof(vfd->coloured));
-	vfd->wanted_ns = vfd->answered_ns = now;
+	vfd->answered_ns = now;
+	vfd->fresh = false; /* its records are for the next poll() */
 	return 0;
 }
 
@@ -275,7 +277,7 @@ static int vfd_poll(struct datapath *dp, datapath_sink sink, void *arg, struct v
 	}
 	if (vfd->gone.code)
 		return vfd_gone(vfd, err);
-	vfd->fresh = vfd->answered_ns > vfd->complete_ns && vfd->answered_ns >= vfd->wanted_ns;
+	vfd->fresh = vfd->answered_ns > vfd->complete_ns;
 	vfd->complete_ns = vfd->answered_ns;
 	return (int)(vfd->records - before);
 }
