@@ -41,6 +41,10 @@
 	  "A rule hands the packet to a program in user space (NFQUEUE), which dropped it or was not there to take it.", \
 	  "The kernel dropped it where it takes a program's verdict; or where it queues packets for user space, and no program of the node reads such a queue.", \
 	  "On node %n run `nft -a list ruleset | grep -i queue`, `iptables-save | grep NFQUEUE` and `cat /proc/net/netfilter/nfnetlink_queue`: ask the firewall or IPS that reads the queue, or start it, or let the rule bypass it.") \
+	X(POLICY_ACL_RULE, "policy-acl-rule", VT_CLASS_SECURITY_POLICY, \
+	  "A rule of the forwarding device's own access list dropped the packet.", \
+	  "The forwarding device, a program with VTrace inside, named the rule when it dropped this very packet.", \
+	  "On node %n look at the access list of the forwarding device for port %d, find the rule of the evidence, and change it or put one that permits the flow in front of it.") \
 	X(POLICY_SPOOF, "policy-spoof", VT_CLASS_SECURITY_POLICY, \
 	  "The VM sent with a source MAC or IP address that is not its own, which its port does not let in.", \
 	  "The device's configuration of that port has other addresses; the packet's and, for a MAC, the VM's are given.", \

@@ -164,27 +164,30 @@ int tasks_add(struct tasks *tasks, const struct vt_task *task, struct vt_err *er
 	return at;
 }
 
-void tasks_start(struct tasks *tasks, int place)
+void tasks_start(struct tasks *tasks, int at)
 {
-	for (int i = 0; i < 2; i++) {
-		uint64_t none = 0;
+	struct place *place = &tasks->places[at];
 
-		/* one that began before keeps what it has used */
-		atomic_compare_exchange_strong(&tasks->slots[2 * place + i].budget, &none,
-		                               (uint64_t)tasks->places[place].task.packet_count << 32);
-	}
+	if (place->started || place->stopped)
+		return;
+	place->started = true;
+	for (int i = 0; i < 2; i++)
+		atomic_store(&tasks->slots[2 * at + i].budget, (uint64_t)place->task.packet_count << 32);
 }
 
 /* With the limit gone in the same operation that reads the count nobody can take one any more: the count is final. */
-void tasks_stop(struct tasks *tasks, int place, uint64_t coloured[2])
+void tasks_stop(struct tasks *tasks, int at, uint64_t coloured[2])
 {
-	uint32_t most = tasks->places[place].task.packet_count;
+	struct place *place = &tasks->places[at];
+	uint32_t most = place->task.packet_count;
 
-	for (int i = 0; i < 2; i++) {
-		uint32_t used = (uint32_t)atomic_fetch_and(&tasks->slots[2 * place + i].budget, UINT32_MAX);
+	for (int i = 0; i < 2 && !place->stopped; i++) {
+		uint32_t used = (uint32_t)atomic_exchange(&tasks->slots[2 * at + i].budget, 0);
 
-		coloured[i] = used < most ? used : most;
+		place->coloured[i] = used < most ? used : most;
 	}
+	place->stopped = true;
+	memcpy(coloured, place->coloured, sizeof(place->coloured));
 }
 
 void tasks_hide(struct tasks *tasks, int place)

@@ -32,9 +32,14 @@ struct place {
 	unsigned int directions; /* 2: the reverse flow is another one */
 	uint64_t turn;           /* LEAVING, FADING: what all workers have to have seen */
 	unsigned int turns;      /* LEAVING: how many more have to be asked for */
+	bool started, stopped;   /* each happens once */
+	uint64_t coloured[2];    /* when stopped */
 };
 
-/* limit << 32 | used, so that one operation takes, and one ends. Coloured so far: min(used, packet_count). */
+/*
+ * limit << 32 | used, so that one operation takes, and one ends. Coloured so far: min(used, packet_count); once the
+ * limit is gone `used` means nothing: a worker that looked before may still add to it, and gets nothing for it.
+ */
 struct slot {
 	_Alignas(64) _Atomic uint64_t budget;
 };

@@ -19,7 +19,7 @@ static const struct {
 	const char *class, *codes;
 } contract[] = {
     {"security-policy", "policy-nft-rule policy-nft-default policy-iptables policy-bpf policy-port-locked policy-ipsec "
-                        "policy-nfqueue policy-spoof policy-group-rule policy-group-default"},
+                        "policy-nfqueue policy-acl-rule policy-spoof policy-group-rule policy-group-default"},
     {"rate-limit", "limit-qdisc limit-nft-rule limit-port"},
     {"tenant-config",
      "route-missing route-blackhole route-unreachable route-prohibit forwarding-off rp-filter martian-source "

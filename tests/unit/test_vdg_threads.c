@@ -134,7 +134,7 @@ static void test_stop_is_final(void **state)
 
 	agent_open(d);
 	begin(d, runners);
-	for (uint32_t id = 1; id <= 30; id++) {
+	for (uint32_t id = 1; id <= 60; id++) {
 		d->n_logs = 0;
 		arm(d, id, "udp", false, 100000);
 		start(d, id);
