@@ -9,7 +9,7 @@
 #include "device.h"
 
 #define REMOTES_MAX 1024
-#define PARKED_MAX  8     /* packets that wait for one remote end; as many as make sense behind one that is up */
+#define PARKED_MAX  64    /* packets that wait for one remote end: an answer may take some milliseconds */
 #define ASK_MS      1000  /* between two questions */
 #define ASKS_MAX    3     /* then it has failed, and is asked for again after ASK_MS */
 #define KNOWN_MS    30000 /* then it is asked again, in use meanwhile */

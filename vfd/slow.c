@@ -212,10 +212,13 @@ static void ask_groups(struct lookup *l)
 
 static void compile(struct lookup *l)
 {
-	if (!find_source(l))
+	bool welcome = find_source(l);
+
+	if (!l->p->outer) /* refused ones too: somebody may look for them */
+		l->e->set = trace_match(l->w, l->p, l->src ? l->from->vni : 0);
+	if (!welcome)
 		return;
 	l->e->vni = l->from->vni;
-	l->e->set = l->p->outer ? 0 : trace_match(l->w, l->p, l->from->vni);
 	if (for_gateway(l)) {
 		l->e->action = ACT_LOCAL;
 		return;

@@ -14,6 +14,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VFD = ROOT / "build/vfd/vtrace-vfd"
+VTRACE = ROOT / "build/vtrace"
 TRAFFIC = ROOT / "build/lab/lab-traffic"
 LIMIT = 20  # seconds that anything may take
 MACS = {"a": "02:00:00:00:00:0a", "b": "02:00:00:00:00:0b", "vm1": "02:00:00:00:01:01", "vm2": "02:00:00:00:01:02"}
@@ -104,6 +105,7 @@ class Pair:
         return f"{self.prefix}-{node}"
 
     def up(self):
+        command("ip", "netns", "add", self.ns("ctl"))
         for node in (*VMS, *VMS.values()):
             command("ip", "netns", "add", self.ns(node))
             self.sh(node, "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6" if node in VMS else
@@ -154,6 +156,22 @@ class Pair:
         assert row["packets"] == packets, row
         return row
 
+    def vtrace(self, *argv):
+        return command("ip", "netns", "exec", self.ns("ctl"), VTRACE, *argv).stdout
+
+    def agents_start(self):
+        """A server, and an agent for each device; they meet in a namespace of their own."""
+        self.sh("ctl", "ip link set lo up")
+        self.process("ctl", VTRACE, "server", "--data", self.tmp / "data").expect("ready:")
+        for host in self.start:
+            self.process("ctl", VTRACE, "agent", "--node", host, "--datapath", f"vfd:{self.path(host, 'vdg')}").expect("ready:")
+
+    def trace(self, flt, traffic, count=20, *options):
+        """The result of a trace of what traffic() sends."""
+        task = self.vtrace("add", flt, "--count", count, "--time", 15, *options).strip()
+        traffic()
+        return json.loads(self.vtrace("result", task, "--wait", "--packets", "--json"))
+
     def sink(self, node, port, count):
         sink = self.process(node, TRAFFIC, "udp-sink", port, "-c", count, "-t", 10)
         sink.expect("ready")
@@ -167,5 +185,5 @@ class Pair:
             process.end(signal.SIGKILL)
         for process in self.devices.values():
             process.end()
-        for node in (*VMS, *VMS.values()):
+        for node in ("ctl", *VMS, *VMS.values()):
             command("ip", "netns", "del", self.ns(node), check=False)
