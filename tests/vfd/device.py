@@ -142,8 +142,10 @@ class Pair:
         return self.others[-1]
 
     def show(self, host, what):
-        out = command(VFD, "ctl", self.path(host, "ctl"), "show", what).stdout
-        return [json.loads(line) for line in out.splitlines()]
+        return [json.loads(line) for line in self.ctl(host, "show", what).splitlines()]
+
+    def ctl(self, host, *words):
+        return command(VFD, "ctl", self.path(host, "ctl"), *words).stdout
 
     def drops(self, host):
         """{reason: the row of `show drops`}"""
