@@ -23,4 +23,5 @@ def pair(request, tmp_path):
         made.up()
         yield made
     finally:
-        made.down()
+        faults = made.down()
+    assert faults == []

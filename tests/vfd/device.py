@@ -183,9 +183,14 @@ class Pair:
         return self.sh(node, " ".join(map(str, (TRAFFIC, "udp-send", address, port, "-r", 2000, *options)))).stdout
 
     def down(self):
+        """Ends and removes all; what a device said or ended with that it should not have."""
         for process in self.others:
             process.end(signal.SIGKILL)
-        for process in self.devices.values():
-            process.end()
+        faults = []
+        for host, process in self.devices.items():
+            status, rest = process.end()
+            if status or "runtime error" in rest or "Sanitizer" in rest:
+                faults.append((host, status, rest[-2000:]))
         for node in ("ctl", *VMS, *VMS.values()):
             command("ip", "netns", "del", self.ns(node), check=False)
+        return faults
