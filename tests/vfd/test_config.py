@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from device import VFD, base_config, command
+from device import ROOT, VFD, base_config, command
 
 
 def check(path):
@@ -63,6 +63,14 @@ def test_line(tmp_path):
 def test_right(tmp_path):
     path = tmp_path / "vfd.json"
     path.write_text(json.dumps(base_config("a")), encoding="utf-8")
+    assert (check(path).returncode, check(path).stderr) == (0, "")
+
+
+def test_documented(tmp_path):
+    """docs/vfd.md shows a configuration that is one."""
+    text = (ROOT / "docs/vfd.md").read_text(encoding="utf-8").split("## The configuration")[1].split("```")[1]
+    path = tmp_path / "vfd.json"
+    path.write_text(text, encoding="utf-8")
     assert (check(path).returncode, check(path).stderr) == (0, "")
 
 
