@@ -1,48 +1,200 @@
-// SPDX-License-Identifier: BSD-3-Clause
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ARP (RFC 826): VMs learn the MAC addresses of all places of their network from us, whoever asks through a tunnel
- * those of our VMs, the underlay's hosts our own. Nothing is flooded.
+ * ARP and neighbour discovery, see arp.h. Frames are written byte by byte: they are few.
  */
-#include <string.h>
+#include "arp.h"
+#include "remote.h"
 
-#include "vfd/device.h"
+#include <netinet/in.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
 
-#define ARP_REQUEST 1
-#define ARP_REPLY   2
+#define ARP_LEN (14 + 28)
+#define ND_LEN  (14 + 40 + 32) /* a solicitation or advertisement with one option */
 
-static void map(uint8_t to[16], const uint8_t *from)
+enum {
+	ND_SOLICIT = 135,
+	ND_ADVERT = 136,
+};
+
+static uint8_t *frame_new(struct worker *w, uint16_t len, struct rte_mbuf **ret_m)
 {
-	memset(to, 0, 10);
-	to[10] = to[11] = 0xff;
-	memcpy(to + 12, from, 4);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->dev->pool);
+	uint8_t *at = m ? (uint8_t *)rte_pktmbuf_append(m, len) : NULL;
+
+	*ret_m = m;
+	if (at)
+		memset(at, 0, len);
+	return at;
 }
 
-bool arp_answer(const struct tables *tables, unsigned int port, int network, uint8_t *frame, uint32_t length)
+static void ether(uint8_t *at, const uint8_t *dst, const uint8_t *src, uint16_t type)
 {
-	const struct port_config *in = &tables_config(tables)->ports[port];
-	uint8_t *arp = frame + ETHER_SIZE, wanted[16], asking[10];
-	const struct place_config *place = NULL;
-	const uint8_t *mac = in->mac;
+	memcpy(at, dst, 6);
+	memcpy(at + 6, src, 6);
+	at[12] = (uint8_t)(type >> 8);
+	at[13] = (uint8_t)type;
+}
 
-	if (length < ETHER_SIZE + 28 || get16(arp + 2) != 0x0800 || get16(arp + 6) != ARP_REQUEST)
-		return false;
-	map(wanted, arp + 24);
-	if (network < 0) {
-		if (memcmp(wanted, in->address, 16) != 0)
-			return false;
-	} else {
-		place = tables_place(tables, network, wanted);
-		/* who is asked through a tunnel speaks for its own VMs only */
-		if (!place || place->port == (int)port || (in->kind == PORT_UNDERLAY && place->port < 0))
-			return false;
-		mac = place->mac;
+/* dst NULL: to everybody. The address src is at the MAC src_mac. */
+static void arp_send(struct worker *w, unsigned int port, bool reply, const uint8_t *dst_mac, const uint8_t *dst,
+                     const uint8_t *src_mac, const uint8_t *src)
+{
+	static const uint8_t all[6] = {255, 255, 255, 255, 255, 255}, head[] = {0, 1, 8, 0, 6, 4, 0};
+	struct rte_mbuf *m;
+	uint8_t *at = frame_new(w, ARP_LEN, &m);
+
+	if (!at)
+		return;
+	ether(at, dst_mac ? dst_mac : all, src_mac, RTE_ETHER_TYPE_ARP);
+	memcpy(at + 14, head, sizeof(head));
+	at[21] = reply ? 2 : 1;
+	memcpy(at + 22, src_mac, 6);
+	memcpy(at + 28, src, 4);
+	if (dst_mac)
+		memcpy(at + 32, dst_mac, 6);
+	memcpy(at + 38, dst, 4);
+	worker_send(w, port, m);
+}
+
+/* A solicitation for `target`, or an advertisement of it: both carry the sender's MAC as an option. */
+static void nd_send(struct worker *w, unsigned int port, uint8_t type, const uint8_t *dst_mac, const uint8_t *dst,
+                    const uint8_t *src_mac, const uint8_t *src, const uint8_t *target)
+{
+	struct rte_mbuf *m;
+	uint8_t *at = frame_new(w, ND_LEN, &m), *ip = at + 14, *icmp = ip + 40;
+	uint16_t sum;
+
+	if (!at)
+		return;
+	ether(at, dst_mac, src_mac, RTE_ETHER_TYPE_IPV6);
+	ip[0] = 0x60;
+	ip[5] = 32;
+	ip[6] = IPPROTO_ICMPV6;
+	ip[7] = 255;
+	memcpy(ip + 8, src, 16);
+	memcpy(ip + 24, dst, 16);
+	icmp[0] = type;
+	icmp[4] = type == ND_ADVERT ? 0x60 : 0; /* solicited, override */
+	memcpy(icmp + 8, target, 16);
+	icmp[24] = type == ND_ADVERT ? 2 : 1;
+	icmp[25] = 1;
+	memcpy(icmp + 26, src_mac, 6);
+	sum = rte_ipv6_udptcp_cksum((struct rte_ipv6_hdr *)ip, icmp);
+	memcpy(icmp + 2, &sum, 2);
+	worker_send(w, port, m);
+}
+
+void arp_ask(struct worker *w, const struct vtep_config *vtep, const struct addr *hop)
+{
+	const uint8_t *mac = w->dev->ports[vtep->port].mac.b;
+	uint8_t group[16] = {0xff, 2, [11] = 1, [12] = 0xff}, group_mac[6] = {0x33, 0x33, 0xff};
+
+	if (addr_is4(hop)) {
+		arp_send(w, vtep->port, false, NULL, hop->b + 12, mac, vtep->addr[0].b + 12);
+		return;
 	}
-	memcpy(asking, arp + 8, 10); /* MAC and address of who asks */
-	put16(arp + 6, ARP_REPLY);
-	memcpy(arp + 8, mac, 6);
-	memmove(arp + 14, arp + 24, 4);
-	memcpy(arp + 18, asking, 10);
-	memcpy(frame, asking, 6);
-	memcpy(frame + 6, mac, 6);
+	memcpy(group + 13, hop->b + 13, 3);
+	memcpy(group_mac + 3, hop->b + 13, 3);
+	nd_send(w, vtep->port, ND_SOLICIT, group_mac, group, mac, vtep->addr[1].b, hop->b);
+}
+
+/* The MAC that a VM shall use for an address of its network, NULL: nobody has it. */
+static const uint8_t *mac_for(const struct vpc *vpc, const struct vm *asking, const struct addr *addr)
+{
+	const struct route *r;
+
+	for (size_t i = 0; i < vpc->ngateway; i++)
+		if (addr_equal(&vpc->gateway[i], addr))
+			return vpc->gateway_mac.b;
+	r = config_route(vpc, addr);
+	if (!r)
+		return NULL;
+	if (r->kind == ROUTE_VM)
+		return &vpc->vms[r->vm] == asking ? NULL : vpc->vms[r->vm].mac.b;
+	return r->kind == ROUTE_REMOTE && r->has_mac ? r->mac.b : vpc->gateway_mac.b;
+}
+
+static bool is_solicit(const uint8_t *at, uint32_t len)
+{
+	return len >= 14 + 40 + 24 && at[12] == 0x86 && at[13] == 0xdd && at[20] == IPPROTO_ICMPV6 &&
+	       at[54] == ND_SOLICIT;
+}
+
+static bool is_arp(const uint8_t *at, uint32_t len)
+{
+	return len >= ARP_LEN && at[12] == 8 && at[13] == 6 && at[18] == 6 && at[19] == 4;
+}
+
+static void answer_nd(struct worker *w, unsigned int port, const uint8_t *at, const uint8_t *mac, const uint8_t *target)
+{
+	static const uint8_t none[16];
+
+	if (memcmp(at + 22, none, 16)) /* not a VM that looks for duplicates of its own address */
+		nd_send(w, port, ND_ADVERT, at + 6, at + 22, mac, target, target);
+}
+
+bool arp_from_vm(struct worker *w, struct packet *p)
+{
+	const uint8_t *at = rte_pktmbuf_mtod(p->m, const uint8_t *), *mac;
+	uint32_t len = rte_pktmbuf_data_len(p->m);
+	const struct vpc *vpc;
+	const struct vm *vm = config_vm_of_port(w->config, p->in, &vpc);
+	struct addr target;
+
+	if (is_arp(at, len)) {
+		target = addr_of4(at + 38);
+		mac = vm && at[21] == 1 ? mac_for(vpc, vm, &target) : NULL;
+		if (mac)
+			arp_send(w, p->in, true, at + 22, at + 28, mac, at + 38);
+	} else if (is_solicit(at, len)) {
+		memcpy(target.b, at + 62, 16);
+		mac = vm ? mac_for(vpc, vm, &target) : NULL;
+		if (mac)
+			answer_nd(w, p->in, at, mac, target.b);
+	} else {
+		return false;
+	}
+	rte_pktmbuf_free(p->m);
+	p->m = NULL;
 	return true;
+}
+
+static void underlay_arp(struct worker *w, const struct vtep_config *v, const uint8_t *at)
+{
+	struct addr sender = addr_of4(at + 28), target = addr_of4(at + 38);
+
+	remote_learn(w, &sender, at + 22);
+	if (at[21] == 1 && v->has[0] && addr_equal(&target, &v->addr[0]))
+		arp_send(w, v->port, true, at + 22, at + 28, w->dev->ports[v->port].mac.b, at + 38);
+}
+
+static void underlay_nd(struct worker *w, const struct vtep_config *v, const uint8_t *at, uint32_t len)
+{
+	struct addr target, sender;
+
+	if (len < ND_LEN - 8 || at[21] != 255) /* hop limit: from this link */
+		return;
+	memcpy(target.b, at + 62, 16);
+	memcpy(sender.b, at + 22, 16);
+	if (at[54] == ND_ADVERT)
+		remote_learn(w, &target, at + 6);
+	if (at[54] != ND_SOLICIT || !v->has[1] || !addr_equal(&target, &v->addr[1]))
+		return;
+	remote_learn(w, &sender, at + 6);
+	answer_nd(w, v->port, at, w->dev->ports[v->port].mac.b, target.b);
+}
+
+void arp_from_underlay(struct worker *w, struct packet *p)
+{
+	const struct vtep_config *v = &w->config->vtep;
+	const uint8_t *at = rte_pktmbuf_mtod(p->m, const uint8_t *);
+	uint32_t len = rte_pktmbuf_data_len(p->m);
+
+	if (is_arp(at, len))
+		underlay_arp(w, v, at);
+	else if (at[12] == 0x86)
+		underlay_nd(w, v, at, len);
+	rte_pktmbuf_free(p->m);
+	p->m = NULL;
 }

@@ -1,398 +1,440 @@
-// SPDX-License-Identifier: BSD-3-Clause
-/* See config.h. A reader stands at one place of the JSON; when something is wrong there, it says which place that is.
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reads the configuration's JSON into tables, see config.h. Routes to VMs and to remote VMs become routes of the VPC.
  */
-#include "vfd/config.h"
+#include "config.h"
+#include "reader.h"
 
-#include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/task.h"
+#define ITEMS_MAX 65536 /* of one list: what a file may ask for in memory */
+#define KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* "ports[1].mac": `list` and `index` of the object that is read. */
-struct place_in_file {
-	const json_t *object;
-	const char *list;
-	size_t index;
-	struct vt_err *err;
-};
-
-static int wrong(const struct place_in_file *at, const char *member, const char *what)
+static void *list_new(const struct node *n, size_t count, size_t size)
 {
-	return vt_fail(at->err, EINVAL, "%s[%zu].%s: %s", at->list, at->index, member, what);
+	void *list = calloc(count + 1, size);
+
+	if (!list)
+		node_fail(n, "no memory for %zu items", count);
+	return list;
 }
 
-static int read_text(const struct place_in_file *at, const char *member, bool needed, char *to, size_t size)
+static void read_port(const struct node *n, struct config *c)
 {
-	const json_t *value = json_object_get(at->object, member);
+	struct port_config *p = &c->ports[c->nports];
+	uint64_t mtu = 1500;
 
-	if (!value && !needed)
+	node_only(n, KEYS("name", "kind", "vdev", "mac", "mtu"));
+	node_text(n, "name", true, p->name, sizeof(p->name));
+	p->kind = node_choice(n, "kind", KEYS("vm", "underlay")) ? PORT_UNDERLAY : PORT_VM;
+	node_text(n, "vdev", true, p->vdev, sizeof(p->vdev));
+	p->has_mac = node_mac(n, "mac", false, &p->mac);
+	node_number(n, "mtu", false, 1280, 9000, &mtu);
+	p->mtu = (uint16_t)mtu;
+	for (size_t i = 0; i < c->nports; i++)
+		if (!strcmp(c->ports[i].name, p->name))
+			node_fail(n, "there is a port '%s' already", p->name);
+	c->nports++;
+}
+
+static unsigned int port_by_name(const struct node *n, const struct config *c, enum port_kind kind)
+{
+	struct node field = node_field(n, "port");
+	char name[16] = "";
+
+	if (!node_text(n, "port", true, name, sizeof(name)))
 		return 0;
-	if (!json_is_string(value) || !json_string_length(value))
-		return wrong(at, member, "a text is needed here");
-	if (json_string_length(value) >= size)
-		return wrong(at, member, "the text is too long");
-	snprintf(to, size, "%s", json_string_value(value));
+	for (unsigned int i = 0; i < c->nports; i++) {
+		if (strcmp(c->ports[i].name, name))
+			continue;
+		if (c->ports[i].kind != kind)
+			node_fail(&field, "port '%s' is not of the kind %s", name, kind == PORT_VM ? "vm" : "underlay");
+		return i;
+	}
+	node_fail(&field, "there is no port '%s'", name);
 	return 0;
 }
 
-static int read_number(const struct place_in_file *at, const char *member, json_int_t low, json_int_t high,
-                       json_int_t otherwise, json_int_t *to)
+static void read_statics(const struct node *n, struct vtep_config *v)
 {
-	const json_t *value = json_object_get(at->object, member);
-	char what[64];
+	struct node list = node_field(n, "neighbours");
+	size_t count = node_count(&list, STATICS_MAX);
 
-	*to = value ? json_integer_value(value) : otherwise;
-	snprintf(what, sizeof(what), "a number from %lld to %lld is needed here", (long long)low, (long long)high);
-	return (value && !json_is_integer(value)) || *to < low || *to > high ? wrong(at, member, what) : 0;
-}
+	for (size_t i = 0; i < count; i++) {
+		struct node item = node_item(&list, i);
 
-static int read_mac(const struct place_in_file *at, const char *member, uint8_t mac[6])
-{
-	char text[18] = "", end;
-	int ret = read_text(at, member, true, text, sizeof(text));
-
-	if (!ret && sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx%c", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4],
-	                   &mac[5], &end) != 6)
-		return wrong(at, member, "a MAC address such as 02:00:00:00:00:01 is needed here");
-	return ret;
-}
-
-static int read_address(const struct place_in_file *at, const char *member, uint8_t address[16])
-{
-	char text[48] = "";
-	int ret = read_text(at, member, true, text, sizeof(text));
-
-	return !ret && vt_addr_parse(text, address) ? wrong(at, member, "an IPv4 or IPv6 address is needed here") : ret;
-}
-
-/* "10.0.0.0/8"; left out: everything. */
-static int read_prefix(const struct place_in_file *at, const char *member, uint8_t prefix[16], uint8_t *length)
-{
-	char text[64] = "", *slash, *end = NULL;
-	unsigned long bits, most;
-	int ret = read_text(at, member, false, text, sizeof(text));
-
-	*length = 0;
-	if (ret || !text[0])
-		return ret;
-	slash = strchr(text, '/');
-	if (slash)
-		*slash++ = '\0';
-	if (vt_addr_parse(text, prefix))
-		return wrong(at, member, "a prefix such as 10.0.0.0/8 is needed here");
-	most = vt_addr_is_ipv4(prefix) ? 32 : 128;
-	bits = slash ? strtoul(slash, &end, 10) : most;
-	if (bits > most || (slash && (!*slash || *end)))
-		return wrong(at, member, "the prefix is longer than the address");
-	*length = (uint8_t)(128 - most + bits);
-	return 0;
-}
-
-static int find_named(const struct place_in_file *at, const char *member, const char *what, const char *names, size_t n,
-                      size_t size, int *to)
-{
-	char name[CONFIG_TEXT_MAX] = "", words[CONFIG_TEXT_MAX + 40];
-	int ret = read_text(at, member, true, name, sizeof(name));
-
-	for (size_t i = 0; !ret && i < n; i++) {
-		if (!strcmp(names + i * size, name)) {
-			*to = (int)i;
-			return 0;
-		}
+		node_only(&item, KEYS("address", "mac"));
+		node_addr(&item, "address", true, &v->statics[i].addr);
+		node_mac(&item, "mac", true, &v->statics[i].mac);
 	}
-	snprintf(words, sizeof(words), "there is no %s %.60s", what, name);
-	return ret ? ret : wrong(at, member, words);
+	v->nstatics = count;
 }
 
-static int read_network(const struct place_in_file *at, struct config *config, int *to)
+/* One of the VTEP's addresses, with its net: "172.31.0.1/24". */
+static void read_vtep_address(const struct node *item, struct vtep_config *v)
 {
-	return find_named(at, "network", "network", config->networks ? config->networks[0].name : "",
-	                  config->n_networks, sizeof(config->networks[0]), to);
-}
+	const char *text = json_string_value(item->json);
+	char copy[ADDR_TEXT_MAX];
+	struct prefix net;
+	struct addr addr;
+	int six;
 
-static int network_read(const struct place_in_file *at, struct config *config)
-{
-	struct network_config *network = &config->networks[config->n_networks];
-	json_int_t vni;
-	int ret = read_text(at, "name", true, network->name, sizeof(network->name));
-
-	if (!ret && !json_object_get(at->object, "vni"))
-		return wrong(at, "vni", "a number is needed here");
-	ret = ret ? ret : read_number(at, "vni", 1, VT_VNI_MAX, 0, &vni);
-	if (ret)
-		return ret;
-	network->vni = (uint32_t)vni;
-	for (unsigned int i = 0; i < config->n_networks; i++) {
-		if (config->networks[i].vni == network->vni || !strcmp(config->networks[i].name, network->name))
-			return wrong(at, "name", "another network has this name or VNI");
+	if (!text || !prefix_parse(text, &net)) {
+		node_fail(item, "must be an address with its prefix length");
+		return;
 	}
-	config->n_networks++;
-	return 0;
+	snprintf(copy, sizeof(copy), "%s", text);
+	strtok(copy, "/");
+	addr_parse(copy, &addr);
+	six = !addr_is4(&addr);
+	if (v->has[six])
+		node_fail(item, "there is an address of this family already");
+	v->has[six] = true;
+	v->addr[six] = addr;
+	v->net[six] = net;
 }
 
-/* A group is its rules: it begins to be with its first one. */
-static int group_get(const struct place_in_file *at, struct config *config, int *to)
+static void read_vtep(const struct node *n, struct config *c)
 {
-	char name[CONFIG_TEXT_MAX] = "";
-	int ret = read_text(at, "group", true, name, sizeof(name));
+	struct node list = node_field(n, "addresses");
+	struct vtep_config *v = &c->vtep;
+	uint64_t udp_port = 4789;
 
-	for (unsigned int i = 0; !ret && i < config->n_groups; i++) {
-		if (!strcmp(config->groups[i], name)) {
-			*to = (int)i;
-			return 0;
-		}
+	node_only(n, KEYS("port", "addresses", "gateway", "gateway6", "udp_port", "neighbours"));
+	v->port = port_by_name(n, c, PORT_UNDERLAY);
+	if (!list.json)
+		node_fail(&list, "is missing");
+	for (size_t i = 0; i < node_count(&list, 2); i++) {
+		struct node item = node_item(&list, i);
+
+		read_vtep_address(&item, v);
 	}
-	if (ret)
-		return ret;
-	*to = (int)config->n_groups;
-	snprintf(config->groups[config->n_groups++], CONFIG_TEXT_MAX, "%s", name);
-	return 0;
+	v->has_gateway[0] = node_addr(n, "gateway", false, &v->gateway[0]);
+	v->has_gateway[1] = node_addr(n, "gateway6", false, &v->gateway[1]);
+	node_number(n, "udp_port", false, 1, 65535, &udp_port);
+	v->udp_port = (uint16_t)udp_port;
+	read_statics(n, v);
+	c->has_vtep = true;
 }
 
-static int read_choice(const struct place_in_file *at, const char *member, const char *yes, const char *no, bool *to)
+static uint8_t read_proto(const struct node *n)
 {
-	char text[16] = "", what[64];
-	int ret = read_text(at, member, true, text, sizeof(text));
+	static const uint8_t numbers[] = {0, 6, 17, 1, 58, 132};
 
-	*to = !strcmp(text, yes);
-	snprintf(what, sizeof(what), "\"%s\" or \"%s\" is needed here", yes, no);
-	return !ret && !*to && strcmp(text, no) != 0 ? wrong(at, member, what) : ret;
+	if (!json_object_get(n->json, "proto"))
+		return 0;
+	return numbers[node_choice(n, "proto", KEYS("any", "tcp", "udp", "icmp", "icmp6", "sctp"))];
 }
 
-static int read_protocol(const struct place_in_file *at, uint8_t *proto)
+static void read_ports_of_rule(const struct node *n, struct rule *r)
 {
-	static const uint8_t protocols[] = {1, 6, 17, 58, 132};
-	char text[16] = "";
-	int ret = read_text(at, "protocol", false, text, sizeof(text));
+	struct node field = node_field(n, "ports");
+	char text[32] = "", rest;
+	unsigned int lo, hi;
+	int got;
 
-	*proto = 0;
-	for (size_t i = 0; i < sizeof(protocols) && text[0]; i++) {
-		if (!strcmp(vt_proto_name(protocols[i]), text))
-			*proto = protocols[i];
+	r->hi = 65535;
+	if (!node_text(n, "ports", false, text, sizeof(text)))
+		return;
+	got = sscanf(text, "%u-%u%c", &lo, &hi, &rest);
+	if (got == 1 && strspn(text, "0123456789") == strlen(text))
+		hi = lo;
+	else if (got != 2)
+		node_fail(&field, "'%s' is neither a port nor a range such as 1000-2000", text);
+	if (got < 1 || lo > hi || hi > 65535) {
+		node_fail(&field, "'%s' is no range of ports", text);
+		return;
 	}
-	return !ret && text[0] && !*proto ? wrong(at, "protocol", "icmp, tcp, udp, icmp6 or sctp is needed here") : ret;
+	r->lo = (uint16_t)lo;
+	r->hi = (uint16_t)hi;
+	if (!r->proto)
+		node_fail(&field, "needs a proto");
 }
 
-static int read_ports(const struct place_in_file *at, struct rule_config *rule)
+static void read_rule(const struct node *n, struct rule *r)
 {
-	char text[16] = "", end;
-	int ret = read_text(at, "ports", false, text, sizeof(text)), n;
+	uint64_t priority = 100;
 
-	rule->first = 0;
-	rule->last = 65535;
-	if (ret || !text[0])
-		return ret;
-	n = sscanf(text, "%hu-%hu%c", &rule->first, &rule->last, &end);
-	if (n == 1)
-		rule->last = rule->first;
-	if (n < 1 || n > 2 || rule->first > rule->last || !vt_proto_has_ports(rule->proto))
-		return wrong(at, "ports", "\"53\" or \"1000-2000\" is needed here, with tcp, udp or sctp as protocol");
-	return 0;
+	node_only(n, KEYS("name", "direction", "action", "priority", "proto", "prefix", "ports"));
+	node_text(n, "name", true, r->name, sizeof(r->name));
+	r->in = node_choice(n, "direction", KEYS("in", "out")) == 0;
+	r->allow = node_choice(n, "action", KEYS("allow", "deny")) == 0;
+	node_number(n, "priority", false, 0, 65535, &priority);
+	r->priority = (int)priority;
+	r->proto = read_proto(n);
+	node_prefix(n, "prefix", false, &r->peer);
+	read_ports_of_rule(n, r);
 }
 
-static int rule_read(const struct place_in_file *at, struct config *config)
+/* By priority; as they stand in the file where that is equal (they lie in one array). */
+static int rule_order(const void *a, const void *b)
 {
-	struct rule_config *rule = &config->rules[config->n_rules];
-	json_int_t priority;
-	char ports[24] = "", from[64] = "anywhere";
-	int ret = group_get(at, config, &rule->group);
+	const struct rule *x = a, *y = b;
 
-	ret = ret ? ret : read_number(at, "priority", 0, 65535, 100, &priority);
-	ret = ret ? ret : read_choice(at, "action", "allow", "deny", &rule->allow);
-	ret = ret ? ret : read_choice(at, "direction", "out", "in", &rule->out);
-	ret = ret ? ret : read_protocol(at, &rule->proto);
-	ret = ret ? ret : read_ports(at, rule);
-	ret = ret ? ret : read_prefix(at, "peer", rule->prefix, &rule->length);
-	ret = ret ? ret : read_text(at, "peer", false, from, sizeof(from));
-	if (ret)
-		return ret;
-	rule->priority = (unsigned int)priority;
-	if (rule->last < 65535 || rule->first)
-		snprintf(ports, sizeof(ports), " ports %u-%u", rule->first, rule->last);
-	snprintf(rule->text, sizeof(rule->text), "group %.24s priority %u: %s %s %s%s, peer %.40s",
-	         config->groups[rule->group], rule->priority, rule->allow ? "allow" : "deny", rule->out ? "out" : "in",
-	         rule->proto ? vt_proto_name(rule->proto) : "any", ports, from);
-	config->n_rules++;
-	return 0;
+	return (x->priority > y->priority) - (x->priority < y->priority);
 }
 
-static int port_read(const struct place_in_file *at, struct config *config)
+static void read_group(const struct node *n, struct group *g)
 {
-	struct port_config *port = &config->ports[config->n_ports];
-	json_int_t mtu;
-	bool vm;
-	int ret = read_text(at, "name", true, port->name, sizeof(port->name));
+	struct node list = node_field(n, "rules");
+	size_t count = node_count(&list, ITEMS_MAX);
 
-	ret = ret ? ret : read_text(at, "vdev", true, port->vdev, sizeof(port->vdev));
-	ret = ret ? ret : read_choice(at, "kind", "vm", "underlay", &vm);
-	ret = ret ? ret : read_mac(at, "mac", port->mac);
-	ret = ret ? ret : read_number(at, "mtu", 576, 9000, vm ? 1500 : 1600, &mtu);
-	if (ret)
-		return ret;
-	port->kind = vm ? PORT_VM : PORT_UNDERLAY;
-	port->mtu = (uint16_t)mtu;
-	port->group = -1;
-	if (vm) {
-		ret = read_network(at, config, &port->network);
-		if (!ret && json_object_get(at->object, "group"))
-			ret = find_named(at, "group", "security group", config->groups ? config->groups[0] : "",
-			                 config->n_groups, sizeof(config->groups[0]), &port->group);
-	} else {
-		ret = config->underlay >= 0 ? wrong(at, "kind", "there is an underlay port already")
-		                            : read_address(at, "address", port->address);
-		config->underlay = (int)config->n_ports;
+	node_only(n, KEYS("name", "rules"));
+	node_text(n, "name", true, g->name, sizeof(g->name));
+	g->rules = list_new(&list, count, sizeof(*g->rules));
+	for (size_t i = 0; i < count && !reader_failed(n->reader); i++) {
+		struct node item = node_item(&list, i);
+
+		read_rule(&item, &g->rules[g->nrules++]);
 	}
-	for (unsigned int i = 0; !ret && i < config->n_ports; i++) {
-		if (!strcmp(config->ports[i].name, port->name))
-			ret = wrong(at, "name", "another port has this name");
+	if (g->rules) /* glibc's is a merge sort, which keeps the order of equals */
+		qsort(g->rules, g->nrules, sizeof(*g->rules), rule_order);
+}
+
+static void read_groups_of_vm(const struct node *n, const struct config *c, struct vm *vm)
+{
+	struct node list = node_field(n, "security_groups");
+	size_t count = node_count(&list, VM_GROUPS_MAX), g;
+
+	for (size_t i = 0; i < count; i++) {
+		struct node item = node_item(&list, i);
+		const char *name = json_string_value(item.json);
+
+		for (g = 0; g < c->ngroups && (!name || strcmp(c->groups[g].name, name)); g++)
+			;
+		if (g == c->ngroups)
+			node_fail(&item, "there is no security group '%s'", name ? name : "");
+		vm->groups[vm->ngroups++] = (unsigned int)g;
 	}
-	config->n_ports += !ret;
-	return ret;
 }
 
-static int place_read(const struct place_in_file *at, struct config *config)
+static size_t read_addrs(const struct node *n, const char *key, struct addr *addrs, size_t max)
 {
-	struct place_config *place = &config->places[config->n_places];
-	int ret = read_network(at, config, &place->network);
+	struct node list = node_field(n, key);
+	size_t count = node_count(&list, max);
 
-	ret = ret ? ret : read_address(at, "address", place->address);
-	ret = ret ? ret : read_mac(at, "mac", place->mac);
-	place->port = -1;
-	if (!ret && json_object_get(at->object, "vtep"))
-		ret = read_address(at, "vtep", place->vtep);
-	else if (!ret)
-		ret = find_named(at, "port", "port", config->ports[0].name, config->n_ports, sizeof(config->ports[0]),
-		                 &place->port);
-	if (!ret && place->port >= 0 && config->ports[place->port].kind != PORT_VM)
-		ret = wrong(at, "port", "it is not a VM's");
-	config->n_places += !ret;
-	return ret;
-}
+	for (size_t i = 0; i < count; i++) {
+		struct node item = node_item(&list, i);
+		const char *text = json_string_value(item.json);
 
-static int route_read(const struct place_in_file *at, struct config *config)
-{
-	struct route_config *route = &config->routes[config->n_routes];
-	char prefix[64] = "";
-	int ret = read_network(at, config, &route->network);
-
-	ret = ret ? ret : read_text(at, "prefix", true, prefix, sizeof(prefix));
-	ret = ret ? ret : read_prefix(at, "prefix", route->prefix, &route->length);
-	if (ret)
-		return ret;
-	route->blackhole = json_is_true(json_object_get(at->object, "blackhole"));
-	if (!route->blackhole)
-		ret = read_address(at, "via", route->via);
-	snprintf(route->text, sizeof(route->text), "%.48s%s in network %.24s", prefix,
-	         route->blackhole ? " blackhole" : "", config->networks[route->network].name);
-	config->n_routes += !ret;
-	return ret;
-}
-
-static int neighbour_read(const struct place_in_file *at, struct config *config)
-{
-	struct neighbour_config *neighbour = &config->neighbours[config->n_neighbours];
-	int ret = read_address(at, "address", neighbour->address);
-
-	ret = ret ? ret : read_mac(at, "mac", neighbour->mac);
-	config->n_neighbours += !ret;
-	return ret;
-}
-
-static int list_read(const json_t *root, const char *name, struct config *config, size_t most,
-                     int (*read)(const struct place_in_file *at, struct config *config), struct vt_err *err)
-{
-	const json_t *list = json_object_get(root, name);
-	struct place_in_file at = {.list = name, .err = err};
-	int ret = 0;
-
-	if (list && !json_is_array(list))
-		return vt_fail(err, EINVAL, "%s: a list is needed here", name);
-	if (json_array_size(list) > most)
-		return vt_fail(err, EINVAL, "%s: there are more than %zu", name, most);
-	for (; !ret && at.index < json_array_size(list); at.index++) {
-		at.object = json_array_get(list, at.index);
-		ret = json_is_object(at.object)
-		          ? read(&at, config)
-		          : vt_fail(err, EINVAL, "%s[%zu]: an object is needed here", name, at.index);
+		if (!text || !addr_parse(text, &addrs[i]))
+			node_fail(&item, "'%s' is not an IP address", text ? text : "");
 	}
-	return ret;
+	return count;
 }
 
-static size_t count(const json_t *root, const char *name)
+static struct route *route_new(struct vpc *vpc)
 {
-	return json_array_size(json_object_get(root, name)) + 1;
+	return &vpc->routes[vpc->nroutes++];
 }
 
-static int rule_compare(const void *a, const void *b)
+static void read_vm(const struct node *n, struct config *c, struct vpc *vpc)
 {
-	const struct rule_config *left = a, *right = b;
+	struct node rate = node_field(n, "rate");
+	struct vm *vm = &vpc->vms[vpc->nvms];
 
-	return (left->priority > right->priority) - (left->priority < right->priority);
+	node_only(n, KEYS("port", "mac", "addresses", "security_groups", "rate"));
+	vm->port = port_by_name(n, c, PORT_VM);
+	node_mac(n, "mac", true, &vm->mac);
+	vm->naddrs = read_addrs(n, "addresses", vm->addrs, VM_ADDRS_MAX);
+	read_groups_of_vm(n, c, vm);
+	if (rate.json) {
+		node_only(&rate, KEYS("bps", "burst"));
+		node_number(&rate, "bps", true, 8000, 1000000000000, &vm->rate_bps);
+		node_number(&rate, "burst", true, 1600, 1000000000, &vm->burst);
+	}
+	for (size_t i = 0; i < vm->naddrs; i++)
+		*route_new(vpc) = (struct route){.prefix = {vm->addrs[i], 128}, .kind = ROUTE_VM, .vm = vpc->nvms};
+	vpc->nvms++;
 }
 
-static int whole_read(const json_t *root, struct config *config, struct vt_err *err)
+static void read_remote(const struct node *n, struct vpc *vpc)
 {
-	int ret;
+	struct route *r = route_new(vpc);
 
-	config->underlay = -1;
-	config->networks = calloc(count(root, "networks"), sizeof(*config->networks));
-	config->places = calloc(count(root, "places"), sizeof(*config->places));
-	config->routes = calloc(count(root, "routes"), sizeof(*config->routes));
-	config->rules = calloc(count(root, "rules"), sizeof(*config->rules));
-	config->groups = calloc(count(root, "rules"), sizeof(*config->groups));
-	config->neighbours = calloc(count(root, "neighbours"), sizeof(*config->neighbours));
-	if (!config->networks || !config->places || !config->routes || !config->rules || !config->groups ||
-	    !config->neighbours)
-		return vt_fail(err, ENOMEM, "out of memory");
-	ret = list_read(root, "networks", config, CONFIG_LIST_MAX, network_read, err);
-	ret = ret ? ret : list_read(root, "rules", config, CONFIG_LIST_MAX, rule_read, err);
-	ret = ret ? ret : list_read(root, "ports", config, CONFIG_PORTS_MAX, port_read, err);
-	ret = ret ? ret : list_read(root, "places", config, CONFIG_LIST_MAX, place_read, err);
-	ret = ret ? ret : list_read(root, "routes", config, CONFIG_LIST_MAX, route_read, err);
-	ret = ret ? ret : list_read(root, "neighbours", config, CONFIG_LIST_MAX, neighbour_read, err);
-	if (!ret && !config->n_ports)
-		return vt_fail(err, EINVAL, "ports: there is none");
-	qsort(config->rules, config->n_rules, sizeof(config->rules[0]), rule_compare);
-	return ret;
+	r->kind = ROUTE_REMOTE;
+	node_only(n, KEYS("prefix", "mac", "vtep"));
+	node_prefix(n, "prefix", true, &r->prefix);
+	r->has_mac = node_mac(n, "mac", false, &r->mac);
+	node_addr(n, "vtep", true, &r->vtep);
 }
 
-int config_read(const char *path, struct config **ret, struct vt_err *err)
+static void read_route(const struct node *n, const struct config *c, struct vpc *vpc)
 {
-	json_error_t error;
-	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-	struct config *config = calloc(1, sizeof(*config));
-	int code;
+	static const enum route_kind kinds[] = {ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT, ROUTE_VPC,
+	                                        ROUTE_REMOTE};
+	struct route *r = route_new(vpc);
+	struct node field = node_field(n, "vpc");
+	char name[NAME_LEN] = "";
 
-	if (!config)
-		code = vt_fail(err, ENOMEM, "out of memory");
-	else if (!root && error.line > 0)
-		code = vt_fail(err, EINVAL, "line %d, column %d: %s", error.line, error.column, error.text);
-	else if (!root)
-		code = vt_fail(err, ENOENT, "%s", error.text);
+	node_only(n, KEYS("prefix", "kind", "vpc", "vtep"));
+	node_prefix(n, "prefix", true, &r->prefix);
+	r->kind = kinds[node_choice(n, "kind", KEYS("blackhole", "unreachable", "prohibit", "local", "remote"))];
+	if (r->kind == ROUTE_REMOTE)
+		node_addr(n, "vtep", true, &r->vtep);
+	if (r->kind != ROUTE_VPC || !node_text(n, "vpc", true, name, sizeof(name)))
+		return;
+	while (r->vpc < c->nvpcs && strcmp(c->vpcs[r->vpc].name, name))
+		r->vpc++;
+	if (r->vpc == c->nvpcs)
+		node_fail(&field, "there is no VPC '%s'", name);
+}
+
+static int route_order(const void *a, const void *b)
+{
+	const struct route *x = a, *y = b;
+
+	return (int)y->prefix.len - (int)x->prefix.len;
+}
+
+static void read_vpc_lists(const struct node *n, struct config *c, struct vpc *vpc)
+{
+	struct node vms = node_field(n, "vms"), remotes = node_field(n, "remotes"), routes = node_field(n, "routes");
+	size_t nvms = node_count(&vms, PORTS_MAX), nremotes = node_count(&remotes, ITEMS_MAX);
+	size_t nroutes = node_count(&routes, ITEMS_MAX);
+
+	vpc->vms = list_new(n, nvms, sizeof(*vpc->vms));
+	vpc->routes = list_new(n, nvms * VM_ADDRS_MAX + nremotes + nroutes, sizeof(*vpc->routes));
+	for (size_t i = 0; i < nvms && !reader_failed(n->reader); i++) {
+		struct node item = node_item(&vms, i);
+
+		read_vm(&item, c, vpc);
+	}
+	for (size_t i = 0; i < nremotes && !reader_failed(n->reader); i++) {
+		struct node item = node_item(&remotes, i);
+
+		read_remote(&item, vpc);
+	}
+	for (size_t i = 0; i < nroutes && !reader_failed(n->reader); i++) {
+		struct node item = node_item(&routes, i);
+
+		read_route(&item, c, vpc);
+	}
+	if (vpc->routes)
+		qsort(vpc->routes, vpc->nroutes, sizeof(*vpc->routes), route_order);
+}
+
+/* Names and numbers of all VPCs come first, as routes may lead from each to each. */
+static void read_vpc_head(const struct node *n, struct config *c)
+{
+	struct node gateway = node_field(n, "gateway");
+	struct vpc *vpc = &c->vpcs[c->nvpcs];
+	uint64_t vni = 0;
+
+	node_only(n, KEYS("name", "vni", "gateway", "vms", "remotes", "routes"));
+	node_text(n, "name", true, vpc->name, sizeof(vpc->name));
+	if (node_number(n, "vni", true, 1, 0xffffff, &vni) && config_vpc_of_vni(c, (uint32_t)vni))
+		node_fail(n, "there is a VPC with VNI %u already", (unsigned int)vni);
+	vpc->vni = (uint32_t)vni;
+	if (gateway.json) {
+		node_only(&gateway, KEYS("mac", "addresses"));
+		node_mac(&gateway, "mac", true, &vpc->gateway_mac);
+		vpc->ngateway = read_addrs(&gateway, "addresses", vpc->gateway, GATEWAY_MAX);
+	}
+	c->nvpcs++;
+}
+
+static void read_all(const struct node *n, struct config *c)
+{
+	struct node ports = node_field(n, "ports"), vtep = node_field(n, "vtep");
+	struct node groups = node_field(n, "security_groups"), vpcs = node_field(n, "vpcs");
+	size_t nvpcs = node_count(&vpcs, ITEMS_MAX), ngroups = node_count(&groups, ITEMS_MAX);
+	uint64_t workers = 1;
+
+	node_only(n, KEYS("workers", "ports", "vtep", "security_groups", "vpcs"));
+	node_number(n, "workers", false, 1, WORKERS_MAX, &workers);
+	c->workers = (unsigned int)workers;
+	for (size_t i = 0; i < node_count(&ports, PORTS_MAX); i++) {
+		struct node item = node_item(&ports, i);
+
+		read_port(&item, c);
+	}
+	if (!c->nports)
+		node_fail(&ports, "must have at least one port");
+	if (vtep.json)
+		read_vtep(&vtep, c);
+	c->groups = list_new(n, ngroups, sizeof(*c->groups));
+	for (size_t i = 0; i < ngroups && !reader_failed(n->reader); i++) {
+		struct node item = node_item(&groups, i);
+
+		read_group(&item, &c->groups[c->ngroups++]);
+	}
+	c->vpcs = list_new(n, nvpcs, sizeof(*c->vpcs));
+	for (size_t i = 0; i < nvpcs && !reader_failed(n->reader); i++) {
+		struct node item = node_item(&vpcs, i);
+
+		read_vpc_head(&item, c);
+	}
+	for (size_t i = 0; i < c->nvpcs && !reader_failed(n->reader); i++) {
+		struct node item = node_item(&vpcs, i);
+
+		read_vpc_lists(&item, c, &c->vpcs[i]);
+	}
+}
+
+struct config *config_load(const char *path, char *error)
+{
+	struct reader reader = {.error = error, .size = CONFIG_ERROR_MAX};
+	struct node root = {.reader = &reader};
+	struct config *c = calloc(1, sizeof(*c));
+	json_error_t bad;
+
+	error[0] = 0;
+	root.json = json_load_file(path, JSON_REJECT_DUPLICATES, &bad);
+	if (!c)
+		snprintf(error, CONFIG_ERROR_MAX, "no memory");
+	else if (!root.json && bad.line > 0)
+		snprintf(error, CONFIG_ERROR_MAX, "line %d: %s", bad.line, bad.text);
+	else if (!root.json)
+		snprintf(error, CONFIG_ERROR_MAX, "%s", bad.text);
 	else
-		code = json_is_object(root) ? whole_read(root, config, err)
-		                            : vt_fail(err, EINVAL, "the file holds no JSON object");
-	json_decref(root);
-	if (code) {
-		config_free(config);
-		return vt_fail_in(err, "read %s", path);
-	}
-	*ret = config;
-	return 0;
+		read_all(&root, c);
+	json_decref(root.json);
+	if (!error[0])
+		return c;
+	config_free(c);
+	return NULL;
 }
 
 void config_free(struct config *config)
 {
 	if (!config)
 		return;
-	free(config->networks);
-	free(config->places);
-	free(config->routes);
-	free(config->rules);
+	for (size_t i = 0; i < config->ngroups; i++)
+		free(config->groups[i].rules);
+	for (size_t i = 0; i < config->nvpcs; i++) {
+		free(config->vpcs[i].vms);
+		free(config->vpcs[i].routes);
+	}
 	free(config->groups);
-	free(config->neighbours);
+	free(config->vpcs);
 	free(config);
+}
+
+const struct vpc *config_vpc_of_vni(const struct config *config, uint32_t vni)
+{
+	for (size_t i = 0; i < config->nvpcs; i++)
+		if (config->vpcs[i].vni == vni)
+			return &config->vpcs[i];
+	return NULL;
+}
+
+const struct vm *config_vm_of_port(const struct config *config, unsigned int port, const struct vpc **vpc)
+{
+	for (size_t i = 0; i < config->nvpcs; i++) {
+		*vpc = &config->vpcs[i];
+		for (size_t v = 0; v < (*vpc)->nvms; v++)
+			if ((*vpc)->vms[v].port == port)
+				return &(*vpc)->vms[v];
+	}
+	return NULL;
+}
+
+const struct route *config_route(const struct vpc *vpc, const struct addr *dst)
+{
+	for (size_t i = 0; i < vpc->nroutes; i++)
+		if (prefix_has(&vpc->routes[i].prefix, dst))
+			return &vpc->routes[i];
+	return NULL;
 }

@@ -1,86 +1,130 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The configuration of vtrace-vfd: one JSON file, read and checked as a whole; docs/vfd.md has an example and every
- * member. Addresses are 16 bytes as on the wire, IPv4 ones mapped into IPv6; prefix lengths are of the mapped address
- * (96 + n).
+ * The device's configuration: one JSON file, read into tables that never change. A reload reads another one; flow
+ * entries are compiled from these tables in the slow path (slow.c).
  */
 #ifndef VFD_CONFIG_H
 #define VFD_CONFIG_H
 
-#include <stdbool.h>
+#include "addr.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
-#include "base/err.h"
+#define PORTS_MAX        64
+#define WORKERS_MAX      8
+#define NAME_LEN         32 /* with NUL */
+#define VM_ADDRS_MAX     8
+#define VM_GROUPS_MAX    8
+#define GATEWAY_MAX      4
+#define STATICS_MAX      64
+#define CONFIG_ERROR_MAX 512
 
-#define CONFIG_NAME_MAX  16  /* of ports: a device's name */
-#define CONFIG_TEXT_MAX  160 /* of names of networks and groups, and of what evidence quotes */
-#define CONFIG_VDEV_MAX  256
-#define CONFIG_PORTS_MAX 64
-#define CONFIG_LIST_MAX  65536 /* networks, places, routes, rules, neighbours: of each */
-
-enum port_kind { PORT_VM = 1, PORT_UNDERLAY };
+enum port_kind {
+	PORT_VM,
+	PORT_UNDERLAY,
+};
 
 struct port_config {
-	char name[CONFIG_NAME_MAX];
-	char vdev[CONFIG_VDEV_MAX]; /* of DPDK, with its arguments: "net_af_packet0,iface=vm1" */
+	char name[16];
 	enum port_kind kind;
-	uint8_t mac[6];
-	uint16_t mtu;        /* bytes of IP packet that it takes */
-	uint8_t address[16]; /* UNDERLAY: our tunnel end */
-	int network;         /* VM: index */
-	int group;           /* VM: index of its security group, -1: none, and everything may pass */
+	char vdev[256]; /* DPDK's words: "net_af_packet0,iface=eth0" */
+	struct mac mac; /* of the underlay's end; with has_mac false the device's own */
+	bool has_mac;
+	uint16_t mtu;
 };
 
-struct network_config {
-	char name[CONFIG_TEXT_MAX];
+struct static_neighbour {
+	struct addr addr;
+	struct mac mac;
+};
+
+/* Where tunnels end: the underlay port's addresses. */
+struct vtep_config {
+	unsigned int port;
+	struct prefix net[2]; /* of the VTEP's addresses: IPv4, IPv6; len 0 where there is none */
+	struct addr addr[2], gateway[2];
+	bool has[2], has_gateway[2];
+	uint16_t udp_port;
+	struct static_neighbour statics[STATICS_MAX];
+	size_t nstatics;
+};
+
+struct rule {
+	char name[NAME_LEN];
+	bool in; /* direction, seen from the VM */
+	bool allow;
+	int priority;       /* the lowest number is asked first */
+	uint8_t proto;      /* 0: any */
+	struct prefix peer; /* the other side; len 0: any */
+	uint16_t lo, hi;    /* destination port, or ICMP type */
+};
+
+struct group {
+	char name[NAME_LEN];
+	struct rule *rules; /* by priority */
+	size_t nrules;
+};
+
+struct vm {
+	unsigned int port;
+	struct mac mac;
+	struct addr addrs[VM_ADDRS_MAX];
+	size_t naddrs;
+	unsigned int groups[VM_GROUPS_MAX];
+	size_t ngroups;           /* 0: the VM's traffic is not filtered */
+	uint64_t rate_bps, burst; /* bits a second, bytes; 0: no limit */
+};
+
+enum route_kind {
+	ROUTE_VM,
+	ROUTE_REMOTE,
+	ROUTE_VPC,
+	ROUTE_BLACKHOLE,
+	ROUTE_UNREACHABLE,
+	ROUTE_PROHIBIT,
+};
+
+struct route {
+	struct prefix prefix;
+	enum route_kind kind;
+	size_t vm;        /* of the same VPC */
+	struct addr vtep; /* ROUTE_REMOTE */
+	struct mac mac;   /* of the remote VM; with has_mac false the VPC's gateway's is used */
+	bool has_mac;
+	size_t vpc; /* ROUTE_VPC: looked up there once more */
+};
+
+struct vpc {
+	char name[NAME_LEN];
 	uint32_t vni;
-};
-
-/* Where an address of a network is: at a port of ours, or behind a tunnel end. */
-struct place_config {
-	int network, port; /* port -1: behind `vtep` */
-	uint8_t address[16], mac[6], vtep[16];
-};
-
-/* Where packets go for which no place is known. */
-struct route_config {
-	int network;
-	bool blackhole; /* else to `via`, an address of the network */
-	uint8_t prefix[16], length, via[16];
-	char text[CONFIG_TEXT_MAX]; /* "10.9.0.0/16 blackhole in network blue" */
-};
-
-/* Of the rules of a group and direction that fit, the one with the lowest priority decides; none: deny in, allow out.
- */
-struct rule_config {
-	int group;
-	unsigned int priority;
-	bool allow, out;
-	uint8_t proto;              /* 0: any */
-	uint8_t prefix[16], length; /* of the other side */
-	uint16_t first, last;       /* destination ports, with a protocol that has them */
-	char text[CONFIG_TEXT_MAX]; /* "group web priority 10: deny in udp ports 53-53 from 10.0.1.0/24" */
-};
-
-struct neighbour_config {
-	uint8_t address[16], mac[6]; /* of the underlay */
+	struct mac gateway_mac;
+	struct addr gateway[GATEWAY_MAX];
+	size_t ngateway;
+	struct vm *vms;
+	size_t nvms;
+	struct route *routes; /* longest prefix first */
+	size_t nroutes;
 };
 
 struct config {
-	unsigned int n_ports, n_networks, n_places, n_routes, n_rules, n_groups, n_neighbours;
-	struct port_config ports[CONFIG_PORTS_MAX];
-	struct network_config *networks;
-	struct place_config *places;
-	struct route_config *routes;
-	struct rule_config *rules; /* by priority */
-	char (*groups)[CONFIG_TEXT_MAX];
-	struct neighbour_config *neighbours;
-	int underlay; /* index of the underlay's port */
+	unsigned int workers;
+	struct port_config ports[PORTS_MAX];
+	size_t nports;
+	bool has_vtep;
+	struct vtep_config vtep;
+	struct group *groups;
+	size_t ngroups;
+	struct vpc *vpcs;
+	size_t nvpcs;
 };
 
-/* -errno; `err` names the file with line and column, or the member, such as "ports[1].mac". */
-int config_read(const char *path, struct config **ret, struct vt_err *err);
+/* NULL, and error (CONFIG_ERROR_MAX bytes) names the line, or the path of the field, and what is wrong with it. */
+struct config *config_load(const char *path, char *error);
 void config_free(struct config *config);
+
+const struct vpc *config_vpc_of_vni(const struct config *config, uint32_t vni); /* or NULL */
+const struct vm *config_vm_of_port(const struct config *config, unsigned int port,
+                                   const struct vpc **vpc);                      /* or NULL */
+const struct route *config_route(const struct vpc *vpc, const struct addr *dst); /* or NULL */
 
 #endif

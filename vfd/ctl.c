@@ -1,223 +1,220 @@
-// SPDX-License-Identifier: BSD-3-Clause
-/* See ctl.h. */
-#include "vfd/ctl.h"
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control socket and its client, see ctl.h. Served by the main thread: workers are never waited for.
+ */
+#include "ctl.h"
+#include "drop.h"
+#include "flow.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/task.h"
+#define LINE_MAX_IN 256  /* requests are short */
+#define WAIT_MS     200  /* for a client that has connected */
+#define FLOWS_SHOWN 1000 /* of each worker */
 
-#define REQUEST_MAX 64
-#define HOLD_MS     200
-
-static int address_of(const char *path, struct sockaddr_un *address)
+static int address_of(const char *path, struct sockaddr_un *ret)
 {
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(address->sun_path))
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(ret->sun_path))
 		return -ENAMETOOLONG;
-	strcpy(address->sun_path, path);
+	strcpy(ret->sun_path, path);
 	return 0;
 }
 
-int ctl_listen(const char *path, struct vt_err *err)
+int ctl_listen(const char *path)
 {
-	struct sockaddr_un address;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), ret = address_of(path, &address);
-	mode_t mask = umask(0177);
+	struct sockaddr_un at;
+	int bad = address_of(path, &at), fd;
+	mode_t old;
 
-	unlink(path); /* what a killed one left; a running one keeps its own, nameless */
-	if (!ret && (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 8)))
-		ret = -errno;
-	umask(mask);
-	if (!ret)
-		return fd;
-	if (fd >= 0)
+	if (bad)
+		return bad;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (struct sockaddr *)&at, sizeof(at))) {
 		close(fd);
-	return vt_fail(err, -ret, "listen on %s: %s", path, strerror(-ret));
+		return -EADDRINUSE; /* somebody lives there */
+	}
+	if (errno == ECONNREFUSED)
+		unlink(path); /* left behind */
+	old = umask(0177);
+	bad = bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 8) ? -errno : 0;
+	umask(old);
+	if (!bad)
+		return fd;
+	close(fd);
+	return bad;
 }
 
-static json_int_t value(const _Atomic uint64_t *counter)
+static json_t *show_ports(struct device *dev)
 {
-	return (json_int_t)atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-static json_t *address_json(const uint8_t address[16])
-{
-	char text[64];
-
-	vt_addr_format(address, text, sizeof(text));
-	return json_string(text);
-}
-
-static json_t *show_ports(struct device *device)
-{
-	const struct config *config = tables_config(atomic_load(&device->tables));
 	json_t *list = json_array();
+	char mac[ADDR_TEXT_MAX];
 
-	for (unsigned int i = 0; i < device->n_ports; i++)
+	for (unsigned int i = 0; i < dev->nports; i++) {
+		const struct port *p = &dev->ports[i];
+
 		json_array_append_new(list,
-		                      json_pack("{s:s, s:s, s:s, s:i, s:I, s:I}", "name", config->ports[i].name, "kind",
-		                                config->ports[i].kind == PORT_VM ? "vm" : "underlay", "vdev",
-		                                config->ports[i].vdev, "mtu", config->ports[i].mtu, "in",
-		                                value(&device->ports[i].in), "out", value(&device->ports[i].out)));
+		                      json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "name", p->conf.name, "kind",
+		                                p->conf.kind == PORT_VM ? "vm" : "underlay", "mac",
+		                                mac_text(p->mac.b, mac), "mtu", p->conf.mtu, "rx", (json_int_t)p->rx,
+		                                "tx", (json_int_t)p->tx, "tx_full", (json_int_t)p->tx_full));
+	}
 	return list;
 }
 
-static json_t *show_drops(struct device *device)
+static json_t *show_flows(struct device *dev)
 {
-	json_t *drops = json_object();
+	json_t *list = json_array();
 
-	for (int i = 0; i < DROPS; i++)
-		json_object_set_new(drops, drop_infos[i].name, json_integer(value(&device->drops[i])));
-	return drops;
-}
+	for (unsigned int i = 0; i < dev->nworkers; i++) {
+		json_t *more = flows_json(dev->workers[i].flows, &dev->workers[i], FLOWS_SHOWN);
 
-static json_t *show_tables(struct device *device)
-{
-	const struct config *config = tables_config(atomic_load(&device->tables));
-	json_t *places = json_array(), *routes = json_array(), *rules = json_array();
-
-	for (unsigned int i = 0; i < config->n_places; i++) {
-		const struct place_config *place = &config->places[i];
-
-		json_array_append_new(
-		    places, json_pack("{s:s, s:o, s:o}", "network", config->networks[place->network].name, "address",
-		                      address_json(place->address), place->port < 0 ? "vtep" : "port",
-		                      place->port < 0 ? address_json(place->vtep)
-		                                      : json_string(config->ports[place->port].name)));
+		json_array_extend(list, more);
+		json_decref(more);
 	}
-	for (unsigned int i = 0; i < config->n_routes; i++)
-		json_array_append_new(routes, json_string(config->routes[i].text));
-	for (unsigned int i = 0; i < config->n_rules; i++)
-		json_array_append_new(rules, json_string(config->rules[i].text));
-	return json_pack("{s:o, s:o, s:o}", "places", places, "routes", routes, "rules", rules);
+	return list;
 }
 
-struct flow_list {
-	struct device *device;
-	json_t *list;
-};
-
-static void add_flow(void *arg, const struct flow_key *key, const struct flow_entry *entry)
+static json_t *show_tables(struct device *dev)
 {
-	static const char *const actions[] = {[FLOW_DROP] = "drop", [FLOW_PORT] = "port", [FLOW_TUNNEL] = "tunnel"};
-	struct flow_list *flows = arg;
-	const struct config *config = tables_config(atomic_load(&flows->device->tables));
-	struct vt_flow flow = {
-	    .sport = key->flow.sport, .dport = key->flow.dport, .proto = key->flow.proto, .family = key->flow.family};
-	char text[VT_FLOW_TEXT_MAX];
+	static const char *const kinds[] = {"vm", "remote", "vpc", "blackhole", "unreachable", "prohibit"};
+	const struct config *c = dev->config;
+	json_t *list = json_array();
+	char prefix[ADDR_TEXT_MAX], vtep[ADDR_TEXT_MAX];
 
-	memcpy(flow.src, key->flow.src, 16);
-	memcpy(flow.dst, key->flow.dst, 16);
-	vt_flow_format(&flow, text);
-	json_array_append_new(
-	    flows->list,
-	    json_pack("{s:s, s:i, s:s, s:s, s:s, s:I, s:b}", "flow", text, "vni", (int)key->flow.vni, "in",
-	              config->ports[key->port].name, "action", actions[entry->action], "to",
-	              entry->action == FLOW_DROP ? drop_infos[entry->drop].name : config->ports[entry->port].name,
-	              "packets", (json_int_t)entry->packets, "traced", entry->set != 0));
+	for (size_t i = 0; i < c->nvpcs; i++)
+		for (size_t k = 0; k < c->vpcs[i].nroutes; k++) {
+			const struct route *r = &c->vpcs[i].routes[k];
+
+			json_array_append_new(list,
+			                      json_pack("{s:s, s:i, s:s, s:s, s:s}", "vpc", c->vpcs[i].name, "vni",
+			                                (int)c->vpcs[i].vni, "prefix", prefix_text(&r->prefix, prefix),
+			                                "kind", kinds[r->kind], "vtep",
+			                                r->kind == ROUTE_REMOTE ? addr_text(&r->vtep, vtep) : ""));
+		}
+	return list;
 }
 
-/* Lets the worker stand still while the cache is looked at; false if it did not within HOLD_MS. */
-static bool hold(struct device *device)
+static json_t *answer(struct device *dev, const char *line)
 {
-	atomic_store(&device->hold, true);
-	for (int i = 0; i < HOLD_MS * 10; i++) {
-		if (atomic_load_explicit(&device->held, memory_order_acquire))
+	json_t *request = json_loads(line, 0, NULL);
+	const char *word = json_string_value(json_object_get(request, "do"));
+	json_t *reply = NULL;
+
+	if (!word)
+		reply = json_pack("{s:s}", "error", "a request is a line such as {\"do\": \"drops\"}");
+	else if (!strcmp(word, "ports"))
+		reply = show_ports(dev);
+	else if (!strcmp(word, "flows"))
+		reply = show_flows(dev);
+	else if (!strcmp(word, "tables"))
+		reply = show_tables(dev);
+	else if (!strcmp(word, "drops"))
+		reply = drops_json(dev->drops);
+	else if (!strcmp(word, "flush"))
+		reply = json_pack("{s:i}", "epoch", (int)atomic_fetch_add(&dev->epoch, 1) + 1);
+	else
+		reply = json_pack("{s:s}", "error", "ports, flows, tables, drops or flush");
+	json_decref(request);
+	return reply;
+}
+
+static bool read_line(int fd, char *line, size_t size)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	size_t used = 0;
+
+	while (used + 1 < size && poll(&p, 1, WAIT_MS) == 1) {
+		ssize_t n = read(fd, line + used, size - used - 1);
+
+		if (n <= 0)
+			return false;
+		used += (size_t)n;
+		line[used] = 0;
+		if (strchr(line, '\n'))
 			return true;
-		usleep(100);
 	}
-	atomic_store(&device->hold, false);
 	return false;
 }
 
-static json_t *with_flows(struct device *device, bool flush)
+void ctl_serve(struct device *dev, int listen_fd)
 {
-	struct flow_list flows = {device, json_array()};
-
-	if (!hold(device)) {
-		json_decref(flows.list);
-		return json_pack("{s:s}", "error", "the worker did not stand still in time; ask again");
-	}
-	if (flush)
-		flows_clear(device->flows);
-	else
-		flows_each(device->flows, add_flow, &flows);
-	atomic_store(&device->hold, false);
-	return flows.list;
-}
-
-static json_t *answer(struct device *device, const char *request)
-{
-	if (!strcmp(request, "show ports"))
-		return show_ports(device);
-	if (!strcmp(request, "show drops"))
-		return show_drops(device);
-	if (!strcmp(request, "show tables"))
-		return show_tables(device);
-	if (!strcmp(request, "show flows"))
-		return with_flows(device, false);
-	if (!strcmp(request, "flush"))
-		return with_flows(device, true);
-	return json_pack("{s:s}", "error",
-	                 "unknown request: show ports, show flows, show tables, show drops, or flush");
-}
-
-void ctl_serve(struct device *device, int socket)
-{
-	const struct timeval patience = {.tv_sec = 1};
-	int fd = accept4(socket, NULL, NULL, SOCK_CLOEXEC);
-	char request[REQUEST_MAX];
-	json_t *json;
-	ssize_t n;
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct timeval limit = {.tv_usec = WAIT_MS * 1000};
+	char line[LINE_MAX_IN], *text;
+	json_t *reply;
 
 	if (fd < 0)
 		return;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	n = recv(fd, request, sizeof(request) - 1, 0);
-	if (n > 0) {
-		request[n] = '\0';
-		request[strcspn(request, "\n")] = '\0';
-		json = answer(device, request);
-		json_dumpfd(json, fd, JSON_INDENT(2) | JSON_ENCODE_ANY);
-		json_decref(json);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (read_line(fd, line, sizeof(line))) {
+		reply = answer(dev, line);
+		text = json_dumps(reply, JSON_COMPACT);
+		if (text) {
+			send(fd, text, strlen(text), MSG_NOSIGNAL);
+			send(fd, "\n", 1, MSG_NOSIGNAL);
+		}
+		free(text);
+		json_decref(reply);
 	}
 	close(fd);
 }
 
-int ctl_ask(const char *path, const char *request)
+static int print_reply(int fd)
 {
-	struct sockaddr_un address;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), ret = address_of(path, &address);
-	json_error_t error;
-	json_t *json;
+	json_error_t bad;
+	json_t *reply = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, &bad), *item;
+	const char *error = json_string_value(json_object_get(reply, "error"));
+	size_t i;
 
-	if (!ret && (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	             send(fd, request, strlen(request), MSG_NOSIGNAL) < 0))
-		ret = -errno;
-	if (ret) {
-		fprintf(stderr, "vtrace-vfd: ask %s: %s (is a vtrace-vfd with --ctl running?)\n", path, strerror(-ret));
+	if (!reply || error) {
+		fprintf(stderr, "vtrace-vfd: %s\n", error ? error : "the device gave no answer");
 		return 1;
 	}
-	json = json_loadfd(fd, 0, &error);
-	close(fd);
-	if (!json || json_object_get(json, "error")) {
-		fprintf(stderr, "vtrace-vfd: %s: %s\n", path,
-		        json ? json_string_value(json_object_get(json, "error")) : "there was no whole answer");
-		json_decref(json);
-		return 1;
+	if (json_is_array(reply)) {
+		json_array_foreach (reply, i, item) {
+			json_dumpf(item, stdout, 0);
+			puts("");
+		}
+	} else {
+		json_dumpf(reply, stdout, 0);
+		puts("");
 	}
-	json_dumpf(json, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(json);
+	json_decref(reply);
 	return 0;
+}
+
+int ctl_client(int argc, char **argv)
+{
+	const char *word = argc == 3 && !strcmp(argv[1], "show") ? argv[2] : argc == 2 ? argv[1] : NULL;
+	struct sockaddr_un at;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status;
+	char line[LINE_MAX_IN];
+
+	if (!word || strlen(word) > 16 || strpbrk(word, "\"\\")) {
+		fprintf(stderr, "usage: vtrace-vfd ctl PATH show ports|flows|tables|drops, or: flush\n");
+		return 2;
+	}
+	if (fd < 0 || address_of(argv[0], &at) || connect(fd, (struct sockaddr *)&at, sizeof(at))) {
+		fprintf(stderr, "vtrace-vfd: cannot connect to %s: %s\n", argv[0], strerror(errno));
+		return 1;
+	}
+	snprintf(line, sizeof(line), "{\"do\": \"%s\"}\n", word);
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0) {
+		fprintf(stderr, "vtrace-vfd: cannot ask %s: %s\n", argv[0], strerror(errno));
+		return 1;
+	}
+	status = print_reply(fd);
+	close(fd);
+	return status;
 }

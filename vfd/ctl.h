@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the device says of itself, over a UNIX socket: one line of a request ("show drops"), one JSON document as
- * answer, then the connection ends. `vtrace-vfd ctl PATH show drops` is the client.
+ * The control socket: a line of JSON in, one out, over a UNIX socket. {"do": "drops"} and so on; people use
+ * `vtrace-vfd ctl PATH show drops`.
  */
 #ifndef VFD_CTL_H
 #define VFD_CTL_H
 
-#include "vfd/device.h"
+#include "device.h"
 
-int ctl_listen(const char *path, struct vt_err *err); /* the socket, -errno */
-void ctl_serve(struct device *device, int socket);    /* one connection that waits; takes a second at most */
-int ctl_ask(const char *path, const char *request);   /* prints the answer; exit status */
+int ctl_listen(const char *path);                  /* a descriptor, or -errno */
+void ctl_serve(struct device *dev, int listen_fd); /* one request; a client that is slow is hung up on */
+int ctl_client(int argc, char **argv);             /* PATH, then the words; the exit status */
 
 #endif

@@ -1,56 +1,120 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device as its parts share it. The control thread changes tables and the epoch; the worker forwards. A worker
- * takes both at the beginning of a burst and keeps to them until its end; what it used before is freed two turns later.
+ * What the parts of the device share: ports, workers, a packet on its way, a flow entry.
+ *
+ * worker.c takes bursts from ports, parse.c reads the headers, flow.c finds the flow's entry, slow.c compiles one from
+ * the configuration where there is none, forward.c does what the entry says; tunnel.c, remote.c and arp.c are the
+ * underlay's side, drop.c is the one way out for packets that go no further.
  */
 #ifndef VFD_DEVICE_H
 #define VFD_DEVICE_H
 
+#include "config.h"
+
 #include <rte_mbuf.h>
+#include <rte_spinlock.h>
 #include <stdatomic.h>
 
-#include "vfd/flows.h"
-#include "vfd/packet.h"
-#include "vfd/tables.h"
+#define BURST       32
+#define FLOWS_MAX   65536  /* entries of a worker's flow cache; full, it starts anew */
+#define FLOW_MS     10000  /* an entry is compiled anew after this long: sessions are kept alive by that */
+#define PORT_OUTER  0xffff /* in a flow's key: from the tunnel, whichever port that was */
+#define ICMP_PER_MS 10     /* errors that a worker sends to VMs at most */
 
-struct device_port {
-	uint16_t dpdk; /* DPDK's number of it */
-	_Atomic uint64_t in, out;
+struct flow_key {
+	struct addr src, dst;
+	uint16_t sport, dport; /* ICMP: echo id; type << 8 | code */
+	uint8_t proto, family;
+	uint16_t port;
+	uint32_t vni; /* PORT_OUTER: of the tunnel */
+	struct mac dst_mac, src_mac;
+};
+
+enum action {
+	ACT_DROP,
+	ACT_PORT,
+	ACT_TUNNEL,
+	ACT_LOCAL, /* for the gateway's own address */
+};
+
+struct flow_entry {
+	uint32_t epoch, made_ms;
+	uint8_t action, routed; /* routed: TTL counts, MACs are written anew */
+	uint16_t set;           /* of tasks that want it, vdg_match() */
+	uint32_t drop;          /* ACT_DROP: drop_intern()'s number */
+	uint32_t vni;           /* of the network that the packet leaves in */
+	uint16_t port;          /* to leave by */
+	uint16_t meter;         /* of the sending VM, 0: none */
+	struct remote *remote;  /* ACT_TUNNEL */
+	struct mac dst, src;
+	uint8_t icmp; /* ACT_DROP: enum icmp_kind that the sender gets */
+	uint64_t packets, bytes;
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct flow_entry) == 64, "a flow entry is one cache line");
+
+struct packet {
+	struct rte_mbuf *m; /* from the tenant's Ethernet header on; NULL: somebody has taken it */
+	uint16_t in;        /* port */
+	bool outer;         /* came by the tunnel, whose ends are: */
+	bool ip_bad;        /* it has no IP header that can be read */
+	uint8_t hop;        /* traced: its hop here; before vdg_in() that of the outer DSCP */
+	uint8_t ecn;        /* outer ECN bits */
+	struct addr outer_src, outer_dst;
+	uint16_t l3_len, l4_off; /* bytes from the IP header on; of the transport header behind it */
+	uint8_t ttl;
+	bool df;
+	struct flow_key key;
+	struct flow_entry *entry;
+};
+
+struct port {
+	struct port_config conf;
+	uint16_t dpdk; /* DPDK's number */
+	struct mac mac;
+	rte_spinlock_t tx_lock; /* workers share a port's one queue */
+	atomic_ullong rx, tx, tx_full;
+};
+
+struct worker {
+	struct device *dev;
+	unsigned int number;
+	pthread_t thread;
+	atomic_ullong turns;          /* bursts begun: what was there two turns ago is not used any more */
+	const struct config *config;  /* of this burst */
+	uint32_t epoch, now_ms;       /* of this burst */
+	uint32_t icmp_ms, icmp_count; /* limit of ICMP errors */
+	struct flows *flows;
+	struct vdg_worker *vdg; /* NULL without --socket */
+	struct rte_mbuf *out[PORTS_MAX][BURST];
+	unsigned int nout[PORTS_MAX];
 };
 
 struct device {
-	_Atomic(struct tables *) tables;
-	_Atomic uint32_t epoch;  /* never 0 */
-	_Atomic uint64_t bursts; /* the worker has begun so many, each time it is between two */
-	_Atomic bool stopping;
-	_Atomic bool hold, held; /* the worker is asked to stand still; it does */
-	unsigned int n_ports;
-	struct device_port ports[CONFIG_PORTS_MAX];
-	_Atomic uint64_t drops[DROPS];
-	_Atomic uint64_t slow_paths, cleared;
+	_Atomic(const struct config *) config;
+	atomic_uint epoch; /* of flow entries: changes with the configuration and with tasks */
+	atomic_bool stop;
 	struct rte_mempool *pool;
-	struct flows *flows;
-	struct vdg *vdg; /* NULL: no VTrace */
-	struct vdg_worker *worker;
+	struct port ports[PORTS_MAX];
+	unsigned int nports, nworkers;
+	struct worker workers[WORKERS_MAX];
+	struct drops *drops;
+	struct remotes *remotes;
+	struct sessions *sessions;
+	struct meters *meters;
+	struct vdg *vdg;
 };
 
-/* slow.c: decides about a flow and writes the entry, all but `packets`. */
-void slow_path(struct device *device, const struct tables *tables, const struct flow_key *key, uint32_t epoch,
-               struct flow_entry *entry);
-
-/*
- * arp.c: answers a request that came in by a port, about an address of the network (-1: of the underlay); the answer
- * takes the frame's memory. False: none to give.
- */
-bool arp_answer(const struct tables *tables, unsigned int port, int network, uint8_t *frame, uint32_t length);
-
-/* fast.c: the worker's loop, until `stopping`. */
-void *fast_path(void *device);
-
-/* One more; counters have one writer. */
-static inline void count(_Atomic uint64_t *counter)
+static inline uint8_t *packet_ip(const struct packet *p)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+	return rte_pktmbuf_mtod_offset(p->m, uint8_t *, 14);
 }
+
+/* Puts a whole frame on a port's queue of this burst; takes the mbuf. */
+void worker_send(struct worker *w, unsigned int port, struct rte_mbuf *m);
+/* A traced packet behind trace_out(), at once, so that it is known whether the port took it; `head` bytes of tunnel. */
+void worker_send_traced(struct worker *w, struct packet *p, uint16_t head);
+void worker_flush(struct worker *w);
+int worker_start(struct worker *w); /* -errno */
 
 #endif

@@ -1,268 +1,253 @@
-// SPDX-License-Identifier: BSD-3-Clause
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vtrace-vfd: a forwarding device (vSwitch, vRouter) in user space, on DPDK, with VTrace in it. This file is the
- * control thread: it starts and ends everything, and in between listens to signals, the ctl socket and the agent.
+ * vtrace-vfd: a forwarding device in user space, on DPDK, with VTrace in it. A vSwitch or a vRouter, as its
+ * configuration says. The main thread answers signals, the control socket and VTrace's agent; workers forward.
  */
+#include "ctl.h"
+#include "drop.h"
+#include "flow.h"
+#include "meter.h"
+#include "ports.h"
+#include "remote.h"
+#include "security.h"
+#include "trace.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
 #include <pthread.h>
-#include <rte_lcore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "vfd/ctl.h"
-#include "vfd/ports.h"
-
-#define TURN_MS 10 /* how often VTrace's rings are looked at, at least */
+#define WAKE_MS   1000
+#define SETTLE_MS 1000 /* for workers to be done with an old configuration */
 
 struct options {
 	const char *config, *socket, *ctl;
 	bool check;
 };
 
-static const char usage[] = "usage: vtrace-vfd --config FILE [--socket PATH] [--ctl PATH] [--check]\n"
-                            "       vtrace-vfd ctl PATH show ports|flows|tables|drops\n"
-                            "       vtrace-vfd ctl PATH flush\n"
-                            "\n"
-                            "A virtual switch on DPDK that VTrace can trace through.\n"
-                            "\n"
-                            "  --config FILE   ports, networks, security groups, routes (docs/vfd.md)\n"
-                            "  --socket PATH   for `vtrace agent --datapath vfd:PATH`\n"
-                            "  --ctl PATH      for `vtrace-vfd ctl PATH ...`\n"
-                            "  --check         read the configuration, say what is wrong with it, and end\n"
-                            "\n"
-                            "SIGHUP reads the configuration again: tables change at once, ports need a restart.\n";
+static const char usage_text[] = "usage: vtrace-vfd --config FILE [--socket PATH] [--ctl PATH] [--check]\n"
+                                 "       vtrace-vfd ctl PATH show ports|flows|tables|drops\n"
+                                 "       vtrace-vfd ctl PATH flush\n"
+                                 "  --config FILE   ports, VPCs, routes, security groups; SIGHUP reads it again\n"
+                                 "  --socket PATH   for `vtrace agent --datapath vfd:PATH`\n"
+                                 "  --ctl PATH      socket of the second and third form\n"
+                                 "  --check         only say whether the configuration is right\n";
 
-static int options_read(int argc, char **argv, struct options *options)
+static int options_parse(int argc, char **argv, struct options *o)
 {
-	static const struct option known[] = {
+	static const struct option words[] = {
 	    {"config", required_argument, NULL, 'c'}, {"socket", required_argument, NULL, 's'},
 	    {"ctl", required_argument, NULL, 'l'},    {"check", no_argument, NULL, 'k'},
-	    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
-	int c;
+	    {"help", no_argument, NULL, 'h'},         {0}};
+	int word;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		switch (c) {
+	while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
+		switch (word) {
 		case 'c':
-			options->config = optarg;
+			o->config = optarg;
 			break;
 		case 's':
-			options->socket = optarg;
+			o->socket = optarg;
 			break;
 		case 'l':
-			options->ctl = optarg;
+			o->ctl = optarg;
 			break;
 		case 'k':
-			options->check = true;
+			o->check = true;
 			break;
 		case 'h':
-			fputs(usage, stdout);
+			fputs(usage_text, stdout);
 			exit(0);
 		default:
 			return -EINVAL;
 		}
 	}
-	if (optind < argc || !options->config) {
-		fprintf(stderr, "vtrace-vfd: %s\n", options->config ? "too many arguments" : "--config FILE is needed");
-		return -EINVAL;
+	return o->config && optind == argc ? 0 : -EINVAL;
+}
+
+/* Until no worker uses what was there before; false: it did not come to that in time. */
+static bool settle(struct device *dev)
+{
+	const struct timespec nap = {.tv_nsec = 1000000};
+	unsigned long long seen[WORKERS_MAX];
+
+	for (unsigned int i = 0; i < dev->nworkers; i++)
+		seen[i] = dev->workers[i].turns;
+	for (int ms = 0; ms < SETTLE_MS; ms++) {
+		unsigned int done = 0;
+
+		for (unsigned int i = 0; i < dev->nworkers; i++)
+			done += dev->workers[i].turns - seen[i] >= 2;
+		if (done == dev->nworkers)
+			return true;
+		nanosleep(&nap, NULL);
 	}
-	return 0;
-}
-
-static int ctl_main(int argc, char **argv)
-{
-	char request[64] = "";
-
-	if (argc < 4 || argc > 5) {
-		fputs(usage, stderr);
-		return 2;
-	}
-	snprintf(request, sizeof(request), "%s%s%s", argv[3], argc > 4 ? " " : "", argc > 4 ? argv[4] : "");
-	return ctl_ask(argv[2], request);
-}
-
-static int fail(const struct vt_err *err)
-{
-	fprintf(stderr, "vtrace-vfd: %s\n", err->text);
-	return 1;
-}
-
-/* Flows pass the slow path again. */
-static void next_epoch(struct device *device)
-{
-	uint32_t epoch = atomic_load(&device->epoch) + 1;
-
-	atomic_store_explicit(&device->epoch, epoch ? epoch : 1, memory_order_release);
-}
-
-static void tasks_changed(void *arg, const struct vdg *vdg)
-{
-	(void)vdg; /* all flows: the slow path costs a microsecond, once a flow */
-	next_epoch(arg);
-}
-
-static int vdg_start(struct device *device, const struct config *config, const char *socket, struct vt_err *err)
-{
-	const struct vdg_config vdg = {.socket = socket,
-	                               .name = "vtrace-vfd",
-	                               .version = VTRACE_VERSION,
-	                               .workers = 1,
-	                               .changed = tasks_changed,
-	                               .arg = device};
-	char error[VDG_ERROR_MAX];
-	int ret = vdg_open(&device->vdg, &vdg, error);
-
-	if (ret)
-		return vt_fail(err, -ret, "%s", error);
-	device->worker = vdg_worker(device->vdg, 0);
-	for (unsigned int i = 0; i < config->n_ports; i++)
-		vdg_port(device->vdg, i + 1, config->ports[i].name);
-	if (config->underlay >= 0)
-		vdg_address(device->vdg, config->ports[config->underlay].address);
-	return 0;
+	return false;
 }
 
 static bool same_ports(const struct config *a, const struct config *b)
 {
-	if (a->n_ports != b->n_ports || a->underlay != b->underlay)
-		return false;
-	for (unsigned int i = 0; i < a->n_ports; i++) {
-		if (strcmp(a->ports[i].name, b->ports[i].name) || strcmp(a->ports[i].vdev, b->ports[i].vdev))
-			return false;
-	}
-	return true;
+	return a->nports == b->nports && a->workers == b->workers && !memcmp(a->ports, b->ports, sizeof(a->ports)) &&
+	       a->has_vtep == b->has_vtep && !memcmp(&a->vtep, &b->vtep, sizeof(a->vtep));
 }
 
-/* Until the worker has begun two bursts: it holds nothing of before any more. */
-static void wait_turns(struct device *device)
+static void reload(struct device *dev, const char *path)
 {
-	uint64_t from = atomic_load(&device->bursts);
+	char error[CONFIG_ERROR_MAX];
+	const struct config *old = dev->config;
+	struct config *new = config_load(path, error);
 
-	while (atomic_load_explicit(&device->bursts, memory_order_acquire) < from + 2)
-		usleep(100);
-}
-
-static void reload(struct device *device, const char *path)
-{
-	struct tables *old = atomic_load(&device->tables), *new = NULL;
-	struct config *config = NULL;
-	struct vt_err err = {0};
-
-	if (config_read(path, &config, &err)) {
-		fail(&err);
-	} else if (!same_ports(config, tables_config(old))) {
-		fprintf(stderr, "vtrace-vfd: %s: its ports are others; restart for that\n", path);
-		config_free(config);
-	} else if (!(new = tables_new(config))) {
-		config_free(config);
+	if (new && !same_ports(old, new)) {
+		snprintf(error, sizeof(error), "ports, workers and vtep cannot change while the device runs");
+		config_free(new);
+		new = NULL;
 	}
 	if (!new) {
-		fprintf(stderr, "vtrace-vfd: the configuration of before stays\n");
+		fprintf(stderr, "vtrace-vfd: %s: %s; the old configuration stays\n", path, error);
 		return;
 	}
-	atomic_store_explicit(&device->tables, new, memory_order_release);
-	next_epoch(device);
-	wait_turns(device);
-	tables_free(old);
-	printf("reloaded: %s\n", path);
-	fflush(stdout);
+	meters_load(dev, new);
+	dev->config = new;
+	atomic_fetch_add(&dev->epoch, 1);
+	if (settle(dev))
+		config_free((struct config *)old);
+	fprintf(stderr, "reloaded: %s\n", path);
 }
 
-/* Until a signal ends it. */
-static void control(struct device *device, const struct options *options, int signals, int ctl)
+/* Until SIGTERM or SIGINT. */
+static void serve(struct device *dev, const struct options *o, int signals, int ctl)
 {
-	struct pollfd fds[3] = {
-	    {signals, POLLIN, 0}, {ctl, POLLIN, 0}, {device->vdg ? vdg_fd(device->vdg) : -1, POLLIN, 0}};
+	struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
+	                       {.fd = ctl, .events = POLLIN},
+	                       {.fd = dev->vdg ? vdg_fd(dev->vdg) : -1, .events = POLLIN}};
 	struct signalfd_siginfo info;
 
 	for (;;) {
-		poll(fds, 3, device->vdg && vdg_busy(device->vdg) ? TURN_MS : -1);
+		poll(fds, 3, WAKE_MS);
 		if (fds[0].revents && read(signals, &info, sizeof(info)) == sizeof(info)) {
 			if (info.ssi_signo != SIGHUP)
 				return;
-			reload(device, options->config);
+			reload(dev, o->config);
 		}
 		if (fds[1].revents)
-			ctl_serve(device, ctl);
-		if (device->vdg)
-			vdg_poll(device->vdg);
+			ctl_serve(dev, ctl);
+		if (dev->vdg)
+			vdg_poll(dev->vdg);
 	}
 }
 
-static int block_signals(void)
+static int fail(const char *what, const char *why)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_CLOEXEC);
+	fprintf(stderr, "vtrace-vfd: %s: %s\n", what, why);
+	return 1;
 }
 
-static int device_run(struct device *device, const struct options *options, struct vt_err *err)
+static int tables_new(struct device *dev, const struct config *config)
 {
-	const struct config *config = tables_config(atomic_load(&device->tables));
-	int signals = block_signals(), ctl = -1, ret;
-	pthread_t worker;
+	dev->config = config;
+	dev->epoch = 1;
+	dev->nworkers = config->workers;
+	dev->remotes = remotes_new();
+	dev->sessions = sessions_new();
+	return dev->remotes && dev->sessions ? 0 : -ENOMEM;
+}
 
-	ret = ports_open(device, config, err);
-	if (ret)
-		return ret;
-	device->flows = flows_new(config->ports[0].name);
-	if (!device->flows)
-		return vt_fail(err, ENOMEM, "make the flow cache: out of memory");
-	if (options->socket && (ret = vdg_start(device, config, options->socket, err)))
-		return ret;
-	if (options->ctl && (ctl = ctl_listen(options->ctl, err)) < 0)
-		return ctl;
-	ret = pthread_create(&worker, NULL, fast_path, device);
-	if (ret)
-		return vt_fail(err, ret, "start the worker: %s", strerror(ret));
-	printf("ready: %u ports\n", device->n_ports);
-	fflush(stdout);
-	control(device, options, signals, ctl);
-	atomic_store(&device->stopping, true);
-	pthread_join(worker, NULL);
-	if (options->ctl)
-		unlink(options->ctl);
+static int workers_start(struct device *dev)
+{
+	for (unsigned int i = 0; i < dev->nworkers; i++) {
+		dev->workers[i].dev = dev;
+		dev->workers[i].number = i;
+		if (worker_start(&dev->workers[i])) {
+			dev->nworkers = i;
+			return -ENOMEM;
+		}
+	}
 	return 0;
+}
+
+static void stop(struct device *dev)
+{
+	dev->stop = true;
+	for (unsigned int i = 0; i < dev->nworkers; i++) {
+		if (!dev->workers[i].flows)
+			continue;
+		pthread_join(dev->workers[i].thread, NULL);
+		flows_free(dev->workers[i].flows);
+	}
+	trace_close(dev);
+	remotes_free(dev->remotes);
+	sessions_free(dev->sessions);
+	meters_free(dev);
+	drops_free(dev->drops);
+	ports_done(dev);
+}
+
+static int run(struct device *dev, const struct options *o, const struct config *config, int signals)
+{
+	char error[512];
+	int ctl = -1, status = 1;
+
+	if (ports_init(dev, config, error, sizeof(error)))
+		return fail(o->config, error);
+	if (tables_new(dev, config))
+		return fail("tables", "no memory");
+	if (o->socket && trace_open(dev, o->socket, error))
+		return fail(o->socket, error);
+	dev->drops = drops_new(dev);
+	if (!dev->drops || meters_load(dev, config))
+		return fail("tables", "no memory, or a rate limit that DPDK does not take");
+	if (o->ctl)
+		ctl = ctl_listen(o->ctl);
+	if (o->ctl && ctl < 0)
+		return fail(o->ctl, strerror(-ctl));
+	if (workers_start(dev)) {
+		fail("workers", "no memory");
+	} else {
+		fprintf(stderr, "ready: %u ports, %u workers\n", dev->nports, dev->nworkers);
+		serve(dev, o, signals, ctl);
+		status = 0;
+	}
+	stop(dev);
+	if (o->ctl)
+		unlink(o->ctl);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
-	struct options options = {0};
-	static struct device device = {.epoch = 1};
+	static struct device device;
+	struct options o = {0};
+	char error[CONFIG_ERROR_MAX];
 	struct config *config;
-	struct tables *tables;
-	struct vt_err err = {0};
-	int ret;
+	sigset_t set;
+	int status;
 
-	if (argc > 1 && !strcmp(argv[1], "ctl"))
-		return ctl_main(argc, argv);
-	if (options_read(argc, argv, &options)) {
-		fputs(usage, stderr);
+	if (argc > 2 && !strcmp(argv[1], "ctl"))
+		return ctl_client(argc - 2, argv + 2);
+	if (options_parse(argc, argv, &o)) {
+		fputs(usage_text, stderr);
 		return 2;
 	}
-	if (config_read(options.config, &config, &err))
-		return fail(&err);
-	tables = tables_new(config);
-	if (!tables || options.check) {
-		tables_free(tables);
-		return tables ? 0 : 1;
+	config = config_load(o.config, error);
+	if (!config)
+		return fail(o.config, error);
+	if (o.check) {
+		printf("%s: right\n", o.config);
+		config_free(config);
+		return 0;
 	}
-	atomic_store(&device.tables, tables);
-	ret = device_run(&device, &options, &err);
-	vdg_close(device.vdg);
-	flows_free(device.flows);
-	ports_close(&device);
-	tables_free(atomic_load(&device.tables));
-	return ret ? fail(&err) : 0;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL); /* workers inherit it */
+	status = run(&device, &o, config, signalfd(-1, &set, SFD_CLOEXEC));
+	config_free((struct config *)device.config);
+	return status;
 }

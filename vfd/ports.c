@@ -1,84 +1,103 @@
-// SPDX-License-Identifier: BSD-3-Clause
-/* See ports.h. Every port has one queue each way; frames lie in one buffer each. */
-#include "vfd/ports.h"
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * DPDK's environment and ports, see ports.h.
+ */
+#include "ports.h"
 
 #include <errno.h>
+#include <rte_bus.h>
+#include <rte_dev.h>
 #include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define MBUFS      4095
-#define MBUF_ROOM  (RTE_PKTMBUF_HEADROOM + 9216)
-#define QUEUE_SIZE 512
-#define MEMORY_MB  "128"
+#define MBUFS   16383 /* 36 MB: rings of all ports, bursts, and what waits for neighbours */
+#define RING_RX 512
+#define RING_TX 512
 
-/* "--vdev=net_af_packet0,iface=vm1" for each port. */
-static int eal_start(const struct config *config, struct vt_err *err)
+/* EAL pins its main thread to one core; threads made later shall run on all that the process may use. */
+static int eal_init(void)
 {
-	char vdevs[CONFIG_PORTS_MAX][CONFIG_VDEV_MAX + 8];
-	char *argv[CONFIG_PORTS_MAX + 16] = {
-	    "vtrace-vfd",     "-l", "0",       "--no-huge",   "--no-pci", "--no-shconf",
-	    "--no-telemetry", "-m", MEMORY_MB, "--log-level", "4"};
-	int argc = 11;
+	char *argv[] = {"vtrace-vfd", "--no-huge", "--no-pci",          "--no-shconf", "--no-telemetry", "-m", "128",
+	                "-l",         NULL,        "--log-level=error", NULL};
+	char core[16];
+	cpu_set_t cpus;
+	int first = 0, got;
 
-	for (unsigned int i = 0; i < config->n_ports; i++) {
-		snprintf(vdevs[i], sizeof(vdevs[i]), "--vdev=%s", config->ports[i].vdev);
-		argv[argc++] = vdevs[i];
-	}
-	if (rte_eal_init(argc, argv) < 0)
-		return vt_fail(err, rte_errno ? rte_errno : EIO, "start DPDK: %s (its own words are above)",
-		               rte_strerror(rte_errno));
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		return -errno;
+	while (first < CPU_SETSIZE - 1 && !CPU_ISSET(first, &cpus))
+		first++;
+	snprintf(core, sizeof(core), "%d", first);
+	argv[8] = core;
+	got = rte_eal_init(10, argv);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+	return got < 0 ? -rte_errno : 0;
+}
+
+static int port_make(struct port *p)
+{
+	char name[256];
+	char *args;
+	int bad;
+
+	snprintf(name, sizeof(name), "%s", p->conf.vdev);
+	args = strchr(name, ',');
+	if (args)
+		*args++ = 0;
+	bad = rte_eal_hotplug_add("vdev", name, args ? args : "");
+	return bad ? bad : rte_eth_dev_get_port_by_name(name, &p->dpdk);
+}
+
+static int port_start(struct device *dev, struct port *p)
+{
+	struct rte_eth_conf conf = {.txmode.mq_mode = RTE_ETH_MQ_TX_NONE};
+	struct rte_ether_addr mac;
+	int bad = rte_eth_dev_configure(p->dpdk, 1, 1, &conf);
+
+	if (!bad)
+		bad = rte_eth_rx_queue_setup(p->dpdk, 0, RING_RX, SOCKET_ID_ANY, NULL, dev->pool);
+	if (!bad)
+		bad = rte_eth_tx_queue_setup(p->dpdk, 0, RING_TX, SOCKET_ID_ANY, NULL);
+	if (!bad)
+		bad = rte_eth_dev_start(p->dpdk);
+	if (bad)
+		return bad;
+	rte_eth_promiscuous_enable(p->dpdk); /* VMs' frames are for other MACs; not every driver has the word */
+	rte_eth_macaddr_get(p->dpdk, &mac);
+	memcpy(p->mac.b, p->conf.has_mac ? p->conf.mac.b : mac.addr_bytes, 6);
 	return 0;
 }
 
-static int port_open(struct device *device, const struct port_config *config, struct device_port *port,
-                     struct vt_err *err)
+int ports_init(struct device *dev, const struct config *config, char *error, size_t size)
 {
-	struct rte_eth_conf conf = {0};
-	char name[CONFIG_VDEV_MAX];
-	int ret;
+	int bad = eal_init();
 
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(config->vdev, ","), config->vdev);
-	if (rte_eth_dev_get_port_by_name(name, &port->dpdk))
-		return vt_fail(err, ENODEV, "port %s: DPDK has made no device of \"%s\"", config->name, config->vdev);
-	ret = rte_eth_dev_configure(port->dpdk, 1, 1, &conf);
-	if (!ret)
-		ret = rte_eth_rx_queue_setup(port->dpdk, 0, QUEUE_SIZE, rte_eth_dev_socket_id(port->dpdk), NULL,
-		                             device->pool);
-	if (!ret)
-		ret = rte_eth_tx_queue_setup(port->dpdk, 0, QUEUE_SIZE, rte_eth_dev_socket_id(port->dpdk), NULL);
-	if (!ret)
-		ret = rte_eth_dev_start(port->dpdk);
-	if (ret)
-		return vt_fail(err, -ret, "port %s: start \"%s\": %s", config->name, config->vdev, strerror(-ret));
-	rte_eth_promiscuous_enable(port->dpdk); /* not every kind of port has that, nor needs it */
-	return 0;
+	snprintf(error, size, "DPDK's environment: %s", strerror(-bad));
+	if (bad)
+		return bad;
+	dev->pool = rte_pktmbuf_pool_create("mbufs", MBUFS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	snprintf(error, size, "memory for %d packets: %s", MBUFS, strerror(rte_errno));
+	if (!dev->pool)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->nports && !bad; i++) {
+		struct port *p = &dev->ports[i];
+
+		p->conf = config->ports[i];
+		rte_spinlock_init(&p->tx_lock);
+		bad = port_make(p);
+		if (!bad)
+			bad = port_start(dev, p);
+		snprintf(error, size, "port %s: cannot start %s: %s", p->conf.name, p->conf.vdev, strerror(-bad));
+		dev->nports++;
+	}
+	return bad;
 }
 
-int ports_open(struct device *device, const struct config *config, struct vt_err *err)
+void ports_done(struct device *dev)
 {
-	int ret = eal_start(config, err);
-
-	if (ret)
-		return ret;
-	device->pool = rte_pktmbuf_pool_create("frames", MBUFS, 128, 0, MBUF_ROOM, SOCKET_ID_ANY);
-	if (!device->pool)
-		return vt_fail(err, ENOMEM, "take memory for %d frames: %s", MBUFS, rte_strerror(rte_errno));
-	for (unsigned int i = 0; !ret && i < config->n_ports; i++) {
-		ret = port_open(device, &config->ports[i], &device->ports[i], err);
-		device->n_ports += !ret;
-	}
-	return ret;
-}
-
-void ports_close(struct device *device)
-{
-	for (unsigned int i = 0; i < device->n_ports; i++) {
-		rte_eth_dev_stop(device->ports[i].dpdk);
-		rte_eth_dev_close(device->ports[i].dpdk);
-	}
+	for (unsigned int i = 0; i < dev->nports; i++)
+		rte_eth_dev_stop(dev->ports[i].dpdk);
 	rte_eal_cleanup();
 }

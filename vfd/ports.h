@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* DPDK: its environment, memory and ports. */
+/*
+ * DPDK's side: the environment without hugepages, and the ports.
+ */
 #ifndef VFD_PORTS_H
 #define VFD_PORTS_H
 
-#include "vfd/device.h"
+#include "device.h"
 
-/* Starts DPDK without hugepages or PCI devices, with the ports of the configuration. -errno. */
-int ports_open(struct device *device, const struct config *config, struct vt_err *err);
-void ports_close(struct device *device);
+/* 0, or -errno and error (size bytes) says what failed, on which port. */
+int ports_init(struct device *dev, const struct config *config, char *error, size_t size);
+void ports_done(struct device *dev);
 
 #endif

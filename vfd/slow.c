@@ -1,166 +1,248 @@
-// SPDX-License-Identifier: BSD-3-Clause
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The slow path: what the tables say of a flow, as an entry of the cache. Whatever is refused keeps its reason there,
- * in VTrace's words too, so that the next packet of the flow is dropped for it without a look at any table.
+ * The slow path, see slow.h: where the packet comes from, where it goes to, and who may forbid it, in this order.
  */
+#include "slow.h"
+#include "drop.h"
+#include "flow.h"
+#include "icmp.h"
+#include "meter.h"
+#include "remote.h"
+#include "security.h"
+#include "trace.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "core/task.h"
-#include "vfd/device.h"
+#define VPC_HOPS_MAX 4 /* networks that routes lead through: a loop of them ends here */
 
-struct decision {
-	struct device *device;
-	const struct tables *tables;
-	const struct config *config;
-	const struct flow_key *key;
-	const struct port_config *in;
-	int network;
-	struct flow_entry *entry;
+/* What is known of a flow while its entry is made. */
+struct lookup {
+	struct worker *w;
+	const struct packet *p;
+	struct flow_entry *e;
+	const struct vpc *from; /* network that it comes from */
+	const struct vm *src;   /* the VM that sends, NULL: it came by the tunnel */
+	const struct vpc *to;
+	const struct route *route;
 };
 
-static uint32_t why(struct device *device, enum drop drop, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void refuse(struct lookup *l, enum icmp_kind icmp, const char *code, const char *reason, const char *site,
+                   const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
-static uint32_t why(struct device *device, enum drop drop, const char *fmt, ...)
+static void refuse(struct lookup *l, enum icmp_kind icmp, const char *code, const char *reason, const char *site,
+                   const char *fmt, ...)
 {
-	const struct drop_info *info = &drop_infos[drop];
-	char evidence[256];
+	char line[200];
 	va_list args;
 
-	if (!device->vdg)
-		return 0;
 	va_start(args, fmt);
-	vsnprintf(evidence, sizeof(evidence), fmt, args);
+	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	return vdg_why(device->vdg, info->code, info->name, info->site, evidence);
+	l->e->action = ACT_DROP;
+	l->e->routed = 0;
+	l->e->icmp = icmp;
+	l->e->drop = drop_intern(l->w->dev->drops, code, reason, site, line);
 }
 
-#define REFUSE(decision, which, ...)                                                         \
-	do {                                                                                 \
-		(decision)->entry->action = FLOW_DROP;                                       \
-		(decision)->entry->drop = DROP_##which;                                      \
-		(decision)->entry->why = why((decision)->device, DROP_##which, __VA_ARGS__); \
-		return;                                                                      \
-	} while (0)
-
-static const char *text_of(const uint8_t address[16], char buf[64])
+static const char *port_name(const struct lookup *l, unsigned int port)
 {
-	vt_addr_format(address, buf, 64);
-	return buf;
+	return l->w->dev->ports[port].conf.name;
 }
 
-static void to_port(struct decision *d, const struct place_config *place)
+static bool has_address(const struct vm *vm, const struct addr *addr)
 {
-	const struct port_config *out = &d->config->ports[place->port];
-
-	if (d->in == out)
-		REFUSE(d, SAME_PORT, "the receiver is at port %s, where the packet came in", out->name);
-	d->entry->action = FLOW_PORT;
-	d->entry->port = (uint16_t)place->port;
-	d->entry->why = why(d->device, DROP_TOO_BIG, "packets are larger than MTU %u of port %s", out->mtu, out->name);
-}
-
-static void to_tunnel(struct decision *d, const struct place_config *place)
-{
-	const struct port_config *out = d->config->underlay >= 0 ? &d->config->ports[d->config->underlay] : NULL;
-	const uint8_t *mac = tables_neighbour(d->tables, place->vtep);
-	char vtep[64];
-
-	text_of(place->vtep, vtep);
-	if (!out || !vt_addr_is_ipv4(place->vtep) || !vt_addr_is_ipv4(out->address))
-		REFUSE(d, NO_UNDERLAY, "no underlay port reaches tunnel end point %s", vtep);
-	if (!mac)
-		REFUSE(d, NO_NEIGHBOUR, "tunnel end point %s is not among the neighbours", vtep);
-	d->entry->action = FLOW_TUNNEL;
-	d->entry->port = (uint16_t)d->config->underlay;
-	memcpy(d->entry->next_mac, mac, 6);
-	memcpy(d->entry->vtep, place->vtep, 16);
-	d->entry->why = why(d->device, DROP_TOO_BIG_UNDERLAY, "tunnel packets are larger than MTU %u of port %s",
-	                    out->mtu, out->name);
-}
-
-/* Security groups: of the sender, if it is here, and of the receiver. True: the flow may pass. */
-static bool may_pass(struct decision *d, const struct place_config *place, const char **ret_evidence,
-                     enum drop *ret_drop)
-{
-	const struct vdg_flow *flow = &d->key->flow;
-	int from = d->in->kind == PORT_VM ? d->in->group : -1,
-	    to = place->port >= 0 ? d->config->ports[place->port].group : -1;
-	const struct rule_config *rule;
-
-	*ret_drop = DROP_POLICY_RULE;
-	if (flows_is_answer(d->device->flows, flow))
-		return true;
-	rule = from >= 0 ? tables_rule(d->tables, from, true, flow) : NULL;
-	if (rule && !rule->allow) {
-		*ret_evidence = rule->text;
-		return false;
-	}
-	if (to < 0)
-		return true;
-	rule = tables_rule(d->tables, to, false, flow);
-	if (rule && rule->allow)
-		return true;
-	*ret_drop = rule ? DROP_POLICY_RULE : DROP_POLICY_DEFAULT;
-	*ret_evidence = rule ? rule->text : d->config->groups[to];
+	for (size_t i = 0; i < vm->naddrs; i++)
+		if (addr_equal(&vm->addrs[i], addr))
+			return true;
 	return false;
 }
 
-static void decide(struct decision *d)
+static bool find_source(struct lookup *l)
 {
-	const struct vdg_flow *flow = &d->key->flow;
-	const struct place_config *place;
-	const struct route_config *route;
-	const char *evidence = NULL;
-	enum drop drop;
-	char dst[64];
+	const struct flow_key *k = &l->p->key;
+	char text[ADDR_TEXT_MAX], text2[ADDR_TEXT_MAX];
 
-	d->network = d->in->kind == PORT_VM ? d->in->network : tables_network(d->tables, flow->vni);
-	if (d->network < 0)
-		REFUSE(d, VNI_UNKNOWN, "no network here has VNI %u", flow->vni);
-	place = tables_place(d->tables, d->network, flow->dst);
-	if (!place) {
-		route = tables_route(d->tables, d->network, flow->dst);
-		text_of(flow->dst, dst);
-		if (!route)
-			REFUSE(d, NO_ROUTE, "network %s has neither a place nor a route for %s",
-			       d->config->networks[d->network].name, dst);
-		if (route->blackhole)
-			REFUSE(d, BLACKHOLE, "%s", route->text);
-		place = tables_place(d->tables, d->network, route->via);
-		if (!place)
-			REFUSE(d, NO_VIA, "route %s: its next hop has no place", route->text);
+	if (l->p->outer) {
+		l->from = config_vpc_of_vni(l->w->config, k->vni);
+		if (!l->from)
+			refuse(l, ICMP_NONE, "vni-unknown", "VNI_UNKNOWN", "find_source", "no VPC has VNI %u", k->vni);
+		return l->from;
 	}
-	if (!may_pass(d, place, &evidence, &drop)) {
-		if (drop == DROP_POLICY_DEFAULT)
-			REFUSE(d, POLICY_DEFAULT, "group %s has no rule that allows it in", evidence);
-		REFUSE(d, POLICY_RULE, "%s", evidence);
-	}
-	memcpy(d->entry->mac, place->mac, 6);
-	d->entry->vni = d->config->networks[d->network].vni;
-	if (place->port >= 0)
-		to_port(d, place);
+	l->src = config_vm_of_port(l->w->config, l->p->in, &l->from);
+	if (!l->src)
+		refuse(l, ICMP_NONE, "unexplained", "NO_VM_AT_PORT", "find_source", "no VPC has a VM at port %s",
+		       port_name(l, l->p->in));
+	else if (!mac_equal(&l->src->mac, &k->src_mac))
+		refuse(l, ICMP_NONE, "policy-spoof", "SOURCE_MAC", "find_source",
+		       "source MAC %s is not the VM's, %s, at port %s", mac_text(&k->src_mac, text),
+		       mac_text(&l->src->mac, text2), port_name(l, l->p->in));
+	else if (!has_address(l->src, &k->src))
+		refuse(l, ICMP_NONE, "policy-spoof", "SOURCE_ADDRESS", "find_source",
+		       "source address %s is none of the VM's at port %s", addr_text(&k->src, text),
+		       port_name(l, l->p->in));
 	else
-		to_tunnel(d, place);
-	if (d->entry->action != FLOW_DROP)
-		flows_connect(d->device->flows, flow);
+		return true;
+	return false;
 }
 
-void slow_path(struct device *device, const struct tables *tables, const struct flow_key *key, uint32_t epoch,
-               struct flow_entry *entry)
+/* The gateway's own address ends the lookup. */
+static bool for_gateway(struct lookup *l)
 {
-	const struct config *config = tables_config(tables);
-	struct decision decision = {.device = device,
-	                            .tables = tables,
-	                            .config = config,
-	                            .key = key,
-	                            .in = &config->ports[key->port],
-	                            .entry = entry};
+	for (size_t i = 0; i < l->from->ngateway; i++)
+		if (addr_equal(&l->from->gateway[i], &l->p->key.dst))
+			return true;
+	return false;
+}
 
-	count(&device->slow_paths);
-	entry->epoch = epoch;
-	/* a tunnel packet that comes without colour was not wanted where it came from */
-	entry->set = device->worker && decision.in->kind == PORT_VM ? vdg_match(device->worker, &key->flow) : 0;
-	decide(&decision);
+static bool find_route(struct lookup *l)
+{
+	char text[ADDR_TEXT_MAX];
+
+	l->to = l->from;
+	for (int hops = 0; hops < VPC_HOPS_MAX; hops++) {
+		l->route = config_route(l->to, &l->p->key.dst);
+		if (!l->route || l->route->kind != ROUTE_VPC)
+			break;
+		l->to = &l->w->config->vpcs[l->route->vpc];
+	}
+	addr_text(&l->p->key.dst, text);
+	if (!l->route)
+		refuse(l, ICMP_NO_ROUTE, "route-missing", "NO_ROUTE", "find_route", "no route to %s in VPC %s", text,
+		       l->to->name);
+	else if (l->route->kind == ROUTE_VPC)
+		refuse(l, ICMP_NONE, "unexplained", "ROUTE_LOOP", "find_route",
+		       "routes to %s lead through more than %d VPCs", text, VPC_HOPS_MAX);
+	else
+		return true;
+	return false;
+}
+
+/* Routes that throw away. */
+static bool route_allows(struct lookup *l)
+{
+	static const struct {
+		const char *code, *reason, *word;
+		enum icmp_kind icmp;
+	} kinds[] = {
+	    [ROUTE_BLACKHOLE] = {"route-blackhole", "ROUTE_BLACKHOLE", "blackhole", ICMP_NONE},
+	    [ROUTE_UNREACHABLE] = {"route-unreachable", "ROUTE_UNREACHABLE", "unreachable", ICMP_NO_ROUTE},
+	    [ROUTE_PROHIBIT] = {"route-prohibit", "ROUTE_PROHIBIT", "prohibit", ICMP_PROHIBITED},
+	};
+	enum route_kind kind = l->route->kind;
+	char text[ADDR_TEXT_MAX];
+
+	if (kind == ROUTE_VM || kind == ROUTE_REMOTE)
+		return true;
+	refuse(l, kinds[kind].icmp, kinds[kind].code, kinds[kind].reason, "find_route", "route %s %s of VPC %s",
+	       kinds[kind].word, prefix_text(&l->route->prefix, text), l->to->name);
+	return false;
+}
+
+/* Whether the frame was sent to where it goes, or to the gateway, which then routes it. */
+static bool check_mac(struct lookup *l)
+{
+	const struct flow_key *k = &l->p->key;
+	const struct vm *vm = l->route->kind == ROUTE_VM ? &l->to->vms[l->route->vm] : NULL;
+	const struct mac *right = vm ? &vm->mac : l->route->has_mac ? &l->route->mac : NULL;
+	char text[ADDR_TEXT_MAX], text2[ADDR_TEXT_MAX], text3[ADDR_TEXT_MAX];
+
+	l->e->routed = mac_equal(&l->from->gateway_mac, &k->dst_mac);
+	if (l->e->routed || (l->from == l->to && right && mac_equal(right, &k->dst_mac)))
+		return true;
+	if (right && l->from == l->to)
+		refuse(l, ICMP_NONE, "wrong-mac", "WRONG_MAC", "check_mac",
+		       "sent to MAC %s, but %s has %s, the gateway %s", mac_text(&k->dst_mac, text),
+		       l->p->key.family == 4 ? "the destination" : "its destination", mac_text(right, text2),
+		       mac_text(&l->from->gateway_mac, text3));
+	else
+		refuse(l, ICMP_NONE, "wrong-mac", "WRONG_MAC", "check_mac",
+		       "sent to MAC %s, but this way leads over the gateway, %s", mac_text(&k->dst_mac, text),
+		       mac_text(&l->from->gateway_mac, text2));
+	return false;
+}
+
+static void to_vm(struct lookup *l)
+{
+	const struct vm *vm = &l->to->vms[l->route->vm];
+
+	if (!l->p->outer && vm == l->src) {
+		refuse(l, ICMP_NONE, "unexplained", "BACK_TO_SENDER", "to_vm", "sent to the VM that it comes from");
+		return;
+	}
+	l->e->action = ACT_PORT;
+	l->e->port = (uint16_t)vm->port;
+	l->e->dst = vm->mac;
+}
+
+static void to_remote(struct lookup *l)
+{
+	const char *why = "";
+	char text[ADDR_TEXT_MAX];
+
+	if (l->p->outer && !l->e->routed) {
+		refuse(l, ICMP_NONE, "unexplained", "TUNNEL_TO_TUNNEL", "to_remote",
+		       "came by the tunnel for %s, which is behind the tunnel, and was not sent to the gateway",
+		       addr_text(&l->p->key.dst, text));
+		return;
+	}
+	l->e->remote = remote_get(l->w, &l->route->vtep, &why);
+	if (!l->e->remote) {
+		refuse(l, ICMP_NONE, "vtep-unroutable", "VTEP_UNROUTABLE", "to_remote", "VTEP %s: %s",
+		       addr_text(&l->route->vtep, text), why);
+		return;
+	}
+	l->e->action = ACT_TUNNEL;
+	l->e->port = (uint16_t)l->w->config->vtep.port;
+	l->e->dst = l->route->has_mac ? l->route->mac : l->to->gateway_mac;
+}
+
+/* Security groups of the VM that sends, then of the one that receives. */
+static void ask_groups(struct lookup *l)
+{
+	struct judgement j;
+
+	if (l->src && !security_allows(l->w, l->src, l->from, false, &l->p->key, &j)) {
+		refuse(l, ICMP_NONE, j.code, j.reason, j.site, "%s", j.evidence);
+		return;
+	}
+	if (l->e->action == ACT_PORT && !security_allows(l->w, &l->to->vms[l->route->vm], l->to, true, &l->p->key, &j))
+		refuse(l, ICMP_NONE, j.code, j.reason, j.site, "%s", j.evidence);
+}
+
+static void compile(struct lookup *l)
+{
+	bool welcome = find_source(l);
+
+	if (!l->p->outer) /* refused ones too: somebody may look for them */
+		l->e->set = trace_match(l->w, l->p, l->src ? l->from->vni : 0);
+	if (!welcome)
+		return;
+	l->e->vni = l->from->vni;
+	if (for_gateway(l)) {
+		l->e->action = ACT_LOCAL;
+		return;
+	}
+	if (!find_route(l) || !route_allows(l) || !check_mac(l))
+		return;
+	l->e->vni = l->to->vni;
+	l->e->src = l->to->gateway_mac;
+	if (l->route->kind == ROUTE_VM)
+		to_vm(l);
+	else
+		to_remote(l);
+	if (l->e->action != ACT_DROP)
+		ask_groups(l);
+	if (l->src)
+		l->e->meter = meter_of(l->src);
+}
+
+void slow_path(struct worker *w, struct packet *p)
+{
+	struct lookup l = {.w = w, .p = p, .e = flows_place(w->flows, &p->key)};
+
+	l.e->epoch = w->epoch;
+	l.e->made_ms = w->now_ms;
+	compile(&l);
+	p->entry = l.e;
 }

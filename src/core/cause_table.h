@@ -33,14 +33,6 @@
 	  "The bridge port is locked and the packet's source MAC address is not allowed on it.", \
 	  "The bridge dropped the packet at a port with `locked on`, and the forwarding table has no entry of that MAC at that port.", \
 	  "On node %n run `bridge -d link show dev %d` and `bridge fdb show dev %d`; allow the MAC with `bridge fdb add MAC dev %d master static` or unlock the port.") \
-	X(POLICY_GROUP_RULE, "policy-group-rule", VT_CLASS_SECURITY_POLICY, \
-	  "A rule of a security group of the forwarding device denies the flow.", \
-	  "The device refused the flow in its slow path and names the group, the rule's priority and what it matches.", \
-	  "In the configuration of node %n find the rule by its group and priority; change it, or add one with a lower priority that allows the flow.") \
-	X(POLICY_GROUP_DEFAULT, "policy-group-default", VT_CLASS_SECURITY_POLICY, \
-	  "No rule of the receiver's security group allows the flow in.", \
-	  "The device refused the flow because none of the group's rules fits it, and what no rule allows may not come in.", \
-	  "In the configuration of node %n add a rule to the group that the evidence names, if the flow is wanted.") \
 	X(POLICY_IPSEC, "policy-ipsec", VT_CLASS_SECURITY_POLICY, \
 	  "An IPsec policy of the node blocks the packet, or asks for a protection that it does not have.", \
 	  "The kernel's drop reason is that of its IPsec (xfrm) policy check.", \
@@ -49,6 +41,18 @@
 	  "A rule hands the packet to a program in user space (NFQUEUE), which dropped it or was not there to take it.", \
 	  "The kernel dropped it where it takes a program's verdict; or where it queues packets for user space, and no program of the node reads such a queue.", \
 	  "On node %n run `nft -a list ruleset | grep -i queue`, `iptables-save | grep NFQUEUE` and `cat /proc/net/netfilter/nfnetlink_queue`: ask the firewall or IPS that reads the queue, or start it, or let the rule bypass it.") \
+	X(POLICY_SPOOF, "policy-spoof", VT_CLASS_SECURITY_POLICY, \
+	  "The VM sent with a source MAC or IP address that is not its own, which its port does not let in.", \
+	  "The device's configuration of that port has other addresses; the packet's and, for a MAC, the VM's are given.", \
+	  "On node %n run `vtrace-vfd ctl PATH show tables` and compare with `ip addr show` in the VM behind %d: add the address to the VM's in the device's configuration, or correct the VM.") \
+	X(POLICY_GROUP_RULE, "policy-group-rule", VT_CLASS_SECURITY_POLICY, \
+	  "A rule of a security group denies the packet.", \
+	  "The device asked the VM's security groups, and this rule decided; group, rule, direction, priority and port are given.", \
+	  "On node %n look at that rule in the device's configuration; change it, or add an allow rule with a lower priority number if the flow is wanted.") \
+	X(POLICY_GROUP_DEFAULT, "policy-group-default", VT_CLASS_SECURITY_POLICY, \
+	  "No rule of the VM's security groups allows the packet, and what is not allowed is denied.", \
+	  "The device asked the VM's security groups and none of their rules fits the packet, nor does it answer a flow that was allowed; direction and port are given.", \
+	  "On node %n look at the security groups of the VM at that port in the device's configuration, and add an allow rule for the flow if it is wanted.") \
 	\
 	/* rate-limit: more packets came than were agreed */ \
 	X(LIMIT_QDISC, "limit-qdisc", VT_CLASS_RATE_LIMIT, \
@@ -59,6 +63,10 @@
 	  "An nftables rule with a rate limit, quota or connection count dropped the packet because the limit was used up.", \
 	  "The nftables trace of this very packet ended in a rule that has a limit, quota or ct count, or in the drop behind such a rule.", \
 	  "On node %n run `nft -a list ruleset`, find the rule by its handle, and compare its limit with what the flow sends.") \
+	X(LIMIT_PORT, "limit-port", VT_CLASS_RATE_LIMIT, \
+	  "The VM sent more than the rate limit of its port allows.", \
+	  "The device's meter of that port found the packet over the limit; rate and burst are given.", \
+	  "On node %n compare the rate in the evidence with what the VM behind %d sends; raise `rate` in the device's configuration, or slow the sender down.") \
 	\
 	/* tenant-config: routes, addresses and ports of the tenant's networks */ \
 	X(ROUTE_MISSING, "route-missing", VT_CLASS_TENANT_CONFIG, \

@@ -19,8 +19,8 @@ static const struct {
 	const char *class, *codes;
 } contract[] = {
     {"security-policy", "policy-nft-rule policy-nft-default policy-iptables policy-bpf policy-port-locked policy-ipsec "
-                        "policy-nfqueue policy-group-rule policy-group-default"},
-    {"rate-limit", "limit-qdisc limit-nft-rule"},
+                        "policy-nfqueue policy-spoof policy-group-rule policy-group-default"},
+    {"rate-limit", "limit-qdisc limit-nft-rule limit-port"},
     {"tenant-config",
      "route-missing route-blackhole route-unreachable route-prohibit forwarding-off rp-filter martian-source "
      "neighbour-failed wrong-mac mtu-exceeded ttl-expired port-down port-isolated port-blocked "

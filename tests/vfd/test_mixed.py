@@ -1,85 +1,52 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One trace over both kinds of devices: host a is the Linux kernel, on host b a VFD is in the kernel's place."""
-
-import json
-import os
+"""A device of DPDK on host a, the Linux kernel's bridge and VXLAN device on host b, one trace through both."""
 
 import pytest
 
-from checks import check_healthy, check_result, show
-from devices import vfd_path
-from lab import AGENTS, READY_S, Lab, System
+from device import ADDRESSES, MACS, TRAFFIC, VTRACE
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces, BPF and packet sockets")
-
-FLOW = "udp and src host 10.0.1.1 and dst host 10.0.1.2 and dst port {}"
-ROUTE = [("a", "vm1", "eth0"), ("b", "eth0", "vm2")]
+SERVER = "172.30.0.254:8471"
 
 
-def mac(lab, node, device):
-    return json.loads(lab.run(node, "ip", "-j", "link", "show", "dev", device).stdout)[0]["address"]
+def kernel_host(pair):
+    """Makes host b a Linux vSwitch that knows vm1 behind host a, and joins it to the management network."""
+    pair.sh("b", "echo 0 >/proc/sys/net/ipv6/conf/all/disable_ipv6;"
+            "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables 2>/dev/null || true;"
+            "ip link set lo up; ip addr add 172.31.0.2/24 dev eth0;"
+            "ip link add br100 type bridge forward_delay 0 mcast_snooping 0;"
+            "ip link add vx100 type vxlan id 100 local 172.31.0.2 dstport 4789 nolearning;"
+            "ip link set vx100 master br100 up; ip link set vm2 master br100; ip link set br100 up;"
+            f"bridge fdb append {MACS['vm1']} dev vx100 dst 172.31.0.1")
+    pair.sh("vm2", f"ip neigh replace 10.0.1.1 lladdr {MACS['vm1']} nud permanent dev eth0")
+    pair.sh("ctl", f"ip link add mgmt index 30 type veth peer name mgmt index 31 netns {pair.ns('b')};"
+            "ip addr add 172.30.0.254/24 dev mgmt; ip link set mgmt up; ip link set lo up")
+    pair.sh("b", "ip addr add 172.30.0.2/24 dev mgmt; ip link set mgmt up")
 
 
-@pytest.fixture
-def mixed(tmp_path):
-    """The lab of the end-to-end tests, its host b being a VFD with a security group at vm2."""
-    path = vfd_path()
-    lab = Lab()
-    system = None
-    config = {
-        "networks": [{"name": "blue", "vni": 100}],
-        "rules": [{"group": "web", "priority": 10, "action": "allow", "direction": "in", "protocol": "udp", "ports": "53"},
-                  {"group": "web", "priority": 20, "action": "allow", "direction": "in", "protocol": "icmp"}],
-        "ports": [
-            {"name": "vm2", "vdev": "net_af_packet0,iface=vm2", "kind": "vm", "mac": mac(lab, "b", "vm2"), "network": "blue", "group": "web"},
-            {"name": "eth0", "vdev": "net_af_packet1,iface=eth0", "kind": "underlay", "mac": mac(lab, "b", "eth0"), "address": "172.31.0.2"},
-        ],
-        "places": [
-            {"network": "blue", "address": "10.0.1.2", "mac": mac(lab, "vm2", "eth0"), "port": "vm2"},
-            {"network": "blue", "address": "10.0.1.1", "mac": mac(lab, "vm1", "eth0"), "vtep": "172.31.0.1"},
-        ],
-        "neighbours": [{"address": "172.31.0.1", "mac": mac(lab, "a", "eth0")}],
-    }
-    try:
-        for vm in ("vm1", "vm2"):
-            lab.run(vm, "ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off")
-        for device in ("br100", "vx100", "br200", "vx200"):
-            lab.run("b", "ip", "link", "del", device)
-        lab.run("b", "ip", "addr", "flush", "dev", "eth0")
-        (tmp_path / "b.json").write_text(json.dumps(config))
-        vfd = lab.start("b", path, "--config", tmp_path / "b.json", "--socket", tmp_path / "b.sock")
-        vfd.wait_line("^ready:", READY_S)
-        system = System(lab, {**AGENTS, "b": ["--datapath", f"vfd:{tmp_path / 'b.sock'}"]})
-        yield system
-        assert system.stop() == []
-        assert vfd.stop() == 0, vfd.output()
-    finally:
-        if system:
-            system.stop()
-        lab.down()
+def agents_start(pair):
+    pair.process("ctl", VTRACE, "server", "--data", pair.tmp / "data", "--listen", "0.0.0.0:8471", "--insecure").expect("ready:")
+    pair.process("ctl", VTRACE, "agent", "--node", "a", "--datapath", f"vfd:{pair.path('a', 'vdg')}").expect("ready:")
+    pair.process("b", VTRACE, "agent", "--node", "b", "--server", f"http://{SERVER}").expect("ready:")
 
 
-def test_one_trace_over_both(mixed):
-    sink = mixed.lab.listen("vm2", "udp-sink", 53, "-c", 10, "-t", 10)
-    mixed.lab.meet("vm1", "10.0.1.2")
-    result = mixed.trace(FLOW.format(53), lambda: mixed.lab.traffic("vm1", "udp-send", "10.0.1.2", 53, "-c", 10, absorb=False))
-    check_healthy(result, 10, ROUTE)
-    assert "received 10" in sink.wait()
-    kinds = {node["name"]: node["datapath"] for node in mixed.json("nodes")}
-    assert kinds["a"] == "linux" and kinds["b"] == "vtrace-vfd", kinds
+@pytest.mark.parametrize("pair", [{"start": ("a",)}], indirect=True, ids=["kernel-b"])
+def test_colour_passes_between_kinds(pair):
+    """Both ways: the device colours and the kernel follows, the kernel colours and the device follows; then the kernel
+    drops what the device coloured."""
+    kernel_host(pair)
+    agents_start(pair)
+    pair.process("vm2", TRAFFIC, "udp-echo", 5000, "-t", 15).expect("ready")
+    result = pair.trace("udp and src host 10.0.1.1 and dst port 5000",
+                        lambda: pair.sh("vm1", f"{TRAFFIC} udp-ask {ADDRESSES['vm2'][0]} 5000 -c 20"), 20, "--bidirectional")
+    assert (result["packets"]["coloured"], result["packets"]["delivered"]) == (40, 40), result
+    assert result["verdict"] is None, result
+    paths = {p["direction"]: [(h["node"], h["in"]["device"], h["out"]["device"]) for h in p["hops"]] for p in result["paths"]}
+    assert paths == {"forward": [("a", "vm1", "eth0"), ("b", "eth0", "vm2")],
+                     "reverse": [("b", "vm2", "eth0"), ("a", "eth0", "vm1")]}, paths
 
-
-def test_a_drop_behind_the_kernel(mixed):
-    mixed.lab.meet("vm1", "10.0.1.2")
-    result = mixed.trace(FLOW.format(54), lambda: mixed.lab.traffic("vm1", "udp-send", "10.0.1.2", 54, "-c", 10, absorb=False))
-    check_result(result)
-    assert [(c["code"], c["node"], c["packets"], c["certainty"]) for c in result["causes"]] == [
-        ("policy-group-default", "b", 10, "proven")
-    ], show(result)
-
-
-def test_a_loss_between_kernel_and_device(mixed):
-    mixed.lab.meet("vm1", "10.0.1.2")
-    mixed.lab.fault("underlay-drop")
-    result = mixed.trace(FLOW.format(53), lambda: mixed.lab.traffic("vm1", "udp-send", "10.0.1.2", 53, "-c", 10, absorb=False))
-    assert [(c["code"], c["node"], c["packets"]) for c in result["causes"]] == [("underlay-lost", "a", 10)], show(result)
+    pair.sh("b", "echo 'table bridge fw { chain forward { type filter hook forward priority 0; udp dport 5000 drop; }; }' | nft -f -")
+    result = pair.trace("udp and src host 10.0.1.1 and dst port 5000",
+                        lambda: pair.send("vm1", "10.0.1.2", 5000, "-c", 10), 10)
+    cause = result["verdict"]
+    assert (cause["class"], cause["code"], cause["certainty"], cause["node"], cause["packets"]) == (
+        "security-policy", "policy-nft-rule", "proven", "b", 10), cause

@@ -160,16 +160,17 @@ static __always_inline __u32 wire_hop(struct __sk_buff *skb, __u32 l3)
 {
 	void *data = (void *)(long)ctx_get(skb, data), *end = (void *)(long)ctx_get(skb, data_end);
 	__u32 protocol = ctx_get(skb, protocol);
-	__u8 *ip = data + l3, dscp;
+	__u8 *ip = data + l3, first[2], dscp;
 
-	if (ip + 2 > (__u8 *)end)
+	if (protocol != ETH_IPV4 && protocol != ETH_IPV6)
 		return 0;
-	if (protocol == ETH_IPV4)
-		dscp = ip[1] >> 2;
-	else if (protocol == ETH_IPV6)
-		dscp = (ip[0] & 15) << 2 | ip[1] >> 6;
-	else
+	if (ip + 2 <= (__u8 *)end) {
+		first[0] = ip[0];
+		first[1] = ip[1];
+	} else if (bpf_skb_load_bytes(skb, l3, first, 2)) { /* not linear: sent from a packet socket's ring */
 		return 0;
+	}
+	dscp = protocol == ETH_IPV4 ? first[1] >> 2 : (first[0] & 15) << 2 | first[1] >> 6;
 	return VT_DSCP_IS_COLOUR(dscp) ? VT_DSCP_HOP(dscp) : 0;
 }
 

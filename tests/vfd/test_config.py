@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is wrong with a configuration is told by line, or by the field's path; and it is told before anything starts."""
+
+import json
+
+import pytest
+
+from device import ROOT, VFD, base_config, command
+
+
+def check(path):
+    return command(VFD, "--config", path, "--check", check=False)
+
+
+def edit(*steps, value):
+    """Sets one field of a right configuration."""
+    config = base_config("a")
+    at = config
+    for step in steps[:-1]:
+        at = at[step]
+    at[steps[-1]] = value
+    return config
+
+
+GROUP = {"name": "g", "rules": [{"name": "r", "direction": "in", "action": "allow", "proto": "udp", "ports": "9-1"}]}
+WRONG = {
+    "ports[1].mac: '02:00' is not a MAC address": edit("ports", 1, "mac", value="02:00"),
+    "ports[0].kind: 'router' is none of: vm, underlay": edit("ports", 0, "kind", value="router"),
+    "ports[0].mtu: must be a number from 1280 to 9000": edit("ports", 0, "mtu", value=64),
+    "ports[0].mtx: is not known here": edit("ports", 0, "mtx", value=64),
+    "ports[1]: there is a port 'eth0' already": edit("ports", 1, "name", value="eth0"),
+    "ports: must have at least one port": edit("ports", value=[]),
+    "vtep.port: port 'vm1' is not of the kind underlay": edit("vtep", "port", value="vm1"),
+    "vtep.addresses[0]: must be an address with its prefix length": edit("vtep", "addresses", value=["hello"]),
+    "vpcs[0].vni: must be a number from 1 to 16777215": edit("vpcs", 0, "vni", value=0),
+    "vpcs[0].vms[0].port: there is no port 'vm9'": edit("vpcs", 0, "vms", 0, "port", value="vm9"),
+    "vpcs[0].vms[0].security_groups[0]: there is no security group 'x'":
+        edit("vpcs", 0, "vms", 0, "security_groups", value=["x"]),
+    "vpcs[0].remotes[0].vtep: is missing": edit("vpcs", 0, "remotes", value=[{"prefix": "10.0.0.0/8"}]),
+    "vpcs[0].remotes[0].prefix: '10.0.0.0/33' is not an IP prefix":
+        edit("vpcs", 0, "remotes", 0, "prefix", value="10.0.0.0/33"),
+    "vpcs[0].routes[0].vpc: there is no VPC 'red'":
+        edit("vpcs", 0, "routes", value=[{"prefix": "10.0.0.0/8", "kind": "local", "vpc": "red"}]),
+    "security_groups[0].rules[0].ports: '9-1' is no range of ports": edit("security_groups", value=[GROUP]),
+}
+
+
+@pytest.mark.parametrize("error", list(WRONG))
+def test_field(tmp_path, error):
+    path = tmp_path / "vfd.json"
+    path.write_text(json.dumps(WRONG[error]), encoding="utf-8")
+    done = check(path)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"vtrace-vfd: {path}: {error}\n")
+
+
+def test_line(tmp_path):
+    path = tmp_path / "vfd.json"
+    path.write_text('{\n "ports": [\n  {"name" "eth0"}\n ]\n}\n', encoding="utf-8")
+    done = check(path)
+    assert done.returncode == 1 and done.stderr.startswith(f"vtrace-vfd: {path}: line 3: "), done.stderr
+
+
+def test_right(tmp_path):
+    path = tmp_path / "vfd.json"
+    path.write_text(json.dumps(base_config("a")), encoding="utf-8")
+    assert (check(path).returncode, check(path).stderr) == (0, "")
+
+
+def test_documented(tmp_path):
+    """docs/vfd.md shows a configuration that is one."""
+    text = (ROOT / "docs/vfd.md").read_text(encoding="utf-8").split("## The configuration")[1].split("```")[1]
+    path = tmp_path / "vfd.json"
+    path.write_text(text, encoding="utf-8")
+    assert (check(path).returncode, check(path).stderr) == (0, "")
+
+
+def test_usage():
+    assert command(VFD, check=False).returncode == 2
+    assert command(VFD, "--help").stdout.startswith("usage: vtrace-vfd --config FILE")

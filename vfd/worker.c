@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Workers: each polls its share of the ports, and sleeps when nothing comes. What a burst sends is collected by port
+ * and goes out at its end.
+ */
+#include "drop.h"
+#include "flow.h"
+#include "forward.h"
+#include "remote.h"
+#include "trace.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define IDLE_NS 50000 /* busy polling of several devices on few cores costs round trips of milliseconds */
+#define TICK_MS 100   /* of neighbours */
+
+static unsigned int transmit(struct worker *w, unsigned int port, struct rte_mbuf **mbufs, unsigned int n)
+{
+	struct port *p = &w->dev->ports[port];
+	unsigned int sent;
+
+	rte_spinlock_lock(&p->tx_lock);
+	sent = rte_eth_tx_burst(p->dpdk, 0, mbufs, (uint16_t)n);
+	rte_spinlock_unlock(&p->tx_lock);
+	atomic_fetch_add_explicit(&p->tx, sent, memory_order_relaxed);
+	if (sent < n) {
+		atomic_fetch_add_explicit(&p->tx_full, n - sent, memory_order_relaxed);
+		drop_count(w->dev, DROP_TX_FULL, n - sent);
+	}
+	return sent;
+}
+
+static void flush_port(struct worker *w, unsigned int port)
+{
+	unsigned int n = w->nout[port], sent = n ? transmit(w, port, w->out[port], n) : 0;
+
+	if (sent < n)
+		rte_pktmbuf_free_bulk(w->out[port] + sent, n - sent);
+	w->nout[port] = 0;
+}
+
+void worker_send(struct worker *w, unsigned int port, struct rte_mbuf *m)
+{
+	w->out[port][w->nout[port]++] = m;
+	if (w->nout[port] == BURST)
+		flush_port(w, port);
+}
+
+void worker_send_traced(struct worker *w, struct packet *p, uint16_t head)
+{
+	unsigned int port = p->entry->port;
+
+	flush_port(w, port); /* packets keep their order */
+	if (transmit(w, port, &p->m, 1))
+		return;
+	rte_pktmbuf_adj(p->m, head);
+	trace_out_failed(w, p, drop_why(w->dev, DROP_TX_FULL));
+	rte_pktmbuf_free(p->m);
+}
+
+void worker_flush(struct worker *w)
+{
+	for (unsigned int i = 0; i < w->dev->nports; i++)
+		flush_port(w, i);
+}
+
+static void begin(struct worker *w)
+{
+	if (w->vdg)
+		vdg_turn(w->vdg);
+	atomic_fetch_add(&w->turns, 1);
+	w->epoch = w->dev->epoch; /* before the configuration: an entry of this epoch is never made from an older one */
+	w->config = w->dev->config;
+	w->now_ms = (uint32_t)(rte_rdtsc() / (rte_get_tsc_hz() / 1000));
+}
+
+static unsigned int turn(struct worker *w)
+{
+	struct rte_mbuf *mbufs[BURST];
+	unsigned int n, all = 0;
+
+	for (unsigned int i = w->number; i < w->dev->nports; i += w->dev->nworkers) {
+		begin(w);
+		n = rte_eth_rx_burst(w->dev->ports[i].dpdk, 0, mbufs, BURST);
+		if (!n)
+			continue;
+		atomic_fetch_add_explicit(&w->dev->ports[i].rx, n, memory_order_relaxed);
+		forward_burst(w, i, mbufs, n);
+		worker_flush(w);
+		all += n;
+	}
+	return all;
+}
+
+static void *run(void *arg)
+{
+	struct worker *w = arg;
+	const struct timespec idle = {.tv_nsec = IDLE_NS};
+	uint32_t ticked_ms = 0;
+
+	prctl(PR_SET_TIMERSLACK, 1000ul);
+	rte_thread_register();
+	begin(w);
+	while (!w->dev->stop) {
+		unsigned int n = turn(w);
+
+		begin(w);
+		if (!w->number && w->now_ms - ticked_ms >= TICK_MS) {
+			ticked_ms = w->now_ms;
+			remotes_tick(w);
+			worker_flush(w);
+		}
+		if (n)
+			continue;
+		if (w->vdg)
+			vdg_idle(w->vdg);
+		nanosleep(&idle, NULL);
+	}
+	if (w->vdg)
+		vdg_idle(w->vdg);
+	rte_thread_unregister();
+	return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+	w->flows = flows_new(w->number);
+	if (!w->flows)
+		return -ENOMEM;
+	return -pthread_create(&w->thread, NULL, run, w);
+}
