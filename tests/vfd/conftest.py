@@ -2,10 +2,21 @@
 """Fixture `pair`: two VMs, each behind a device of its own, with an underlay between; fresh for each test."""
 
 import os
+import signal
 
 import pytest
 
 from device import Pair, VFD
+
+
+def on_term(*_):
+    """Once only: a second one would end the cleaning up that the first one began."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def pytest_configure():
+    signal.signal(signal.SIGTERM, on_term)  # so that fixtures clean up on this way out, too
 
 
 def pytest_collection_modifyitems(items):
