@@ -69,13 +69,6 @@ void evidence_look(const struct analysis *a, const struct trace *trace, struct i
 	}
 }
 
-static const char *name_of(const struct analysis *a, uint32_t device)
-{
-	const char *name = intern_get(&a->devices, device);
-
-	return name ? name : "";
-}
-
 static void gap_evidence(const struct analysis *a, const struct tally_cause *cause, const struct insight *insight,
                          char *buf, size_t size)
 {
@@ -86,7 +79,7 @@ static void gap_evidence(const struct analysis *a, const struct tally_cause *cau
 
 	if (outer)
 		vt_addr_format(outer->dst, addr, sizeof(addr));
-	n = snprintf(buf, size, "left %s by %s for %s (%s), not seen entering %s", from, name_of(a, cause->device),
+	n = snprintf(buf, size, "left %s by %s for %s (%s), not seen entering %s", from, device_name(a, cause->device),
 	             addr, to, to);
 	if (n < 0 || (size_t)n >= size)
 		return;
@@ -131,5 +124,5 @@ void evidence_of(const struct analysis *a, const struct tally_cause *cause, cons
 		    buf, size,
 		    "entered %s by %s, then neither left nor was seen dropped; its colour may have been erased, or "
 		    "another program on the node took it",
-		    node, name_of(a, cause->device));
+		    node, device_name(a, cause->device));
 }

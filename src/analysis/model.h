@@ -259,6 +259,13 @@ struct analysis {
 	uint64_t random; /* of the latency reservoirs: a fixed start, so that runs repeat */
 };
 
+static inline const char *device_name(const struct analysis *a, uint32_t device) /* "" for 0 */
+{
+	const char *name = intern_get(&a->devices, device);
+
+	return name ? name : "";
+}
+
 static inline struct stored *stored_at(const struct analysis *a, uint32_t number)
 {
 	return pool_at(&a->recs, number);

@@ -99,13 +99,6 @@ static void copy_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from ? from : "");
 }
 
-static const char *device_name(const struct analysis *a, uint32_t device)
-{
-	const char *name = intern_get(&a->devices, device);
-
-	return name ? name : "";
-}
-
 static void fill_cause(const struct analysis *a, const struct tally_cause *cause, const struct insight *insight,
                        struct vt_result_cause *out)
 {

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/result.h"
+#include "vdg/packet.h"
 #include "vdg/state.h"
 
 #define MATCH_TURNS 2
@@ -53,10 +54,8 @@ static void tell_changed(struct vdg *vdg)
 
 bool vdg_concerned(const struct vdg *vdg, const struct vdg_flow *flow)
 {
-	struct vt_flow key = {.sport = flow->sport, .dport = flow->dport, .proto = flow->proto, .family = flow->family};
+	struct vt_flow key = flow_of(flow);
 
-	memcpy(key.src, flow->src, 16);
-	memcpy(key.dst, flow->dst, 16);
 	for (int i = 0; i < VDG_TASKS_MAX; i++)
 		if (vdg->changing[i / 64] & 1ULL << i % 64 && (place_wants(&vdg->tasks.places[i], 0, &key, flow->vni) ||
 		                                               place_wants(&vdg->tasks.places[i], 1, &key, flow->vni)))

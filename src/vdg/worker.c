@@ -19,16 +19,6 @@ void vdg_idle(struct vdg_worker *worker)
 	turn_idle(&worker->turn);
 }
 
-static struct vt_flow flow_of(const struct vdg_flow *from)
-{
-	struct vt_flow flow = {
-	    .sport = from->sport, .dport = from->dport, .proto = from->proto, .family = from->family};
-
-	memcpy(flow.src, from->src, 16);
-	memcpy(flow.dst, from->dst, 16);
-	return flow;
-}
-
 uint16_t vdg_match(struct vdg_worker *worker, const struct vdg_flow *flow)
 {
 	struct tasks *tasks = &worker->vdg->tasks;
