@@ -188,33 +188,40 @@ static void stop(struct device *dev)
 	ports_done(dev);
 }
 
-static int run(struct device *dev, const struct options *o, const struct config *config, int signals)
+/* All that is needed before packets flow; what was made is undone by stop(). */
+static int prepare(struct device *dev, const struct options *o, const struct config *config, int *ret_ctl)
 {
-	char error[512];
-	int ctl = -1, status = 1;
+	char error[VDG_ERROR_MAX];
 
-	if (ports_init(dev, config, error, sizeof(error)))
-		return fail(o->config, error);
 	if (tables_new(dev, config))
 		return fail("tables", "no memory");
-	if (o->socket && trace_open(dev, o->socket, error))
-		return fail(o->socket, error);
+	if (o->socket && trace_open(dev, o->socket, error)) {
+		fprintf(stderr, "vtrace-vfd: %s\n", error); /* it names the socket */
+		return 1;
+	}
 	dev->drops = drops_new(dev);
 	if (!dev->drops || meters_load(dev, config))
 		return fail("tables", "no memory, or a rate limit that DPDK does not take");
-	if (o->ctl)
-		ctl = ctl_listen(o->ctl);
-	if (o->ctl && ctl < 0)
-		return fail(o->ctl, strerror(-ctl));
-	if (workers_start(dev)) {
-		fail("workers", "no memory");
-	} else {
-		fprintf(stderr, "ready: %u ports, %u workers\n", dev->nports, dev->nworkers);
+	if (o->ctl && (*ret_ctl = ctl_listen(o->ctl)) < 0)
+		return fail(o->ctl, strerror(-*ret_ctl));
+	return workers_start(dev) ? fail("workers", "no memory") : 0;
+}
+
+static int run(struct device *dev, const struct options *o, const struct config *config, int signals)
+{
+	char error[512];
+	int ctl = -1, status;
+
+	if (ports_init(dev, config, error, sizeof(error)))
+		return fail(o->config, error);
+	status = prepare(dev, o, config, &ctl);
+	if (!status) {
+		fprintf(stderr, "ready: %u ports, %u worker%s\n", dev->nports, dev->nworkers,
+		        dev->nworkers == 1 ? "" : "s");
 		serve(dev, o, signals, ctl);
-		status = 0;
 	}
 	stop(dev);
-	if (o->ctl)
+	if (ctl >= 0)
 		unlink(o->ctl);
 	return status;
 }

@@ -26,6 +26,8 @@ int trace_open(struct device *dev, const char *socket, char *error)
 	const struct vtep_config *v = &dev->config->vtep;
 	int bad = vdg_open(&dev->vdg, &how, error);
 
+	if (bad)
+		return bad;
 	for (unsigned int i = 0; i < dev->nports && !bad; i++)
 		bad = vdg_port(dev->vdg, i, dev->ports[i].conf.name);
 	for (int six = 0; six < 2 && !bad; six++)
@@ -33,6 +35,8 @@ int trace_open(struct device *dev, const char *socket, char *error)
 			bad = vdg_address(dev->vdg, v->addr[six].b);
 	for (unsigned int i = 0; i < dev->nworkers && !bad; i++)
 		dev->workers[i].vdg = vdg_worker(dev->vdg, i);
+	if (bad)
+		snprintf(error, VDG_ERROR_MAX, "%s: tell VTrace of ports and addresses: %s", socket, strerror(-bad));
 	return bad;
 }
 

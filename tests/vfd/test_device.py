@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the device does beside forwarding: sessions, routing between networks, reloading, several workers."""
 
+import json
 import signal
 
 import pytest
 
-from device import GATEWAY, MACS, TRAFFIC
+from device import GATEWAY, MACS, TRAFFIC, VFD, base_config, command
 
 UDP_5000 = "udp and src host 10.0.1.1 and dst port 5000"
 
@@ -117,3 +118,21 @@ def test_flows_and_flush(pair):
     assert not [f for f in pair.show("a", "flows") if f["dport"] == 5000]
     assert {p["name"]: p["kind"] for p in pair.show("a", "ports")} == {"eth0": "underlay", "vm1": "vm"}
     assert {"vpc": "blue", "vni": 100, "prefix": "10.0.1.2/32", "kind": "remote", "vtep": "172.31.0.2"} in pair.show("a", "tables")
+
+
+@pytest.mark.parametrize("pair", [{"start": ("a",)}], indirect=True, ids=["a"])
+def test_a_second_device_leaves_the_first_alone(pair):
+    """Its sockets are taken: it says whose in one line, and nothing of it stays; the first one goes on."""
+    config = base_config("b")
+    for number, port in enumerate(config["ports"]):
+        port["vdev"] = f"net_null{number}"
+    path = pair.tmp / "second.json"
+    path.write_text(json.dumps(config), encoding="utf-8")
+    for socket, ctl, words in (
+        (pair.path("a", "vdg"), pair.tmp / "ctl2", "a.vdg: another device serves this socket"),
+        (pair.tmp / "vdg2", pair.path("a", "ctl"), "a.ctl: Address already in use"),
+    ):
+        done = command(VFD, "--config", path, "--socket", socket, "--ctl", ctl, check=False)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and words in done.stderr, done.stderr
+    assert not (pair.tmp / "ctl2").exists() and not (pair.tmp / "vdg2").exists()
+    assert {port["name"] for port in pair.show("a", "ports")} == {"eth0", "vm1"}
