@@ -122,7 +122,7 @@ def test_underlay_mtu(pair):
     result = pair.trace("udp and dst host 10.0.1.2", lambda: pair.send("vm1", "10.0.1.2", 5000, "-c", 1, "-s", 1400), 1)
     lost(result, 1, "infrastructure", "underlay-mtu", "a", "vm1", "exceed the MTU 1400 of port eth0")
     for family, address in (4, "10.0.1.2"), (6, "fd00:1::2"):
-        said = pair.sh("vm1", f"ping -{family} -M do -c 1 -s 1400 -W 2 {address}", check=False).stdout.lower()
+        said = pair.sh("vm1", f"ping -{family} -M do -c 1 -s 1400 -W 2 {address} 2>&1", check=False).stdout.lower()
         assert "mtu = 1350" in said or "mtu=1350" in said, said
 
 
