@@ -114,14 +114,15 @@ class Server:
                 return got
         raise AssertionError(f"trace {trace} is {got['state']}, not {state}")
 
-    def node(self, name, state):
-        """Waits until the node is in that state."""
+    def node(self, name, state, **members):
+        """Waits until the node is in that state, and what it told of itself in a batch of its own is known, too."""
+        members["state"] = state
         end = time.monotonic() + LIMIT_S
         while time.monotonic() < end:
             nodes = {node["name"]: node for node in self.get("/v1/nodes")}
-            if name in nodes and nodes[name]["state"] == state:
+            if name in nodes and members.items() <= nodes[name].items():
                 return nodes[name]
-        raise AssertionError(f"node {name} did not become {state}: {nodes}")
+        raise AssertionError(f"node {name} did not become {members}: {nodes}")
 
 
 class Adding:
@@ -633,7 +634,7 @@ def test_listing_by_filter_and_state(server, agent):
 
 def test_life_of_a_trace(server, agent):
     agent.send(node_info(3), progress())
-    assert server.node("h1", "connected")["devices"] == 3
+    server.node("h1", "connected", devices=3)
     adding = server.begin(packet_count=2)
     line = agent.line("arm")["task"]
     trace = line["id"]
