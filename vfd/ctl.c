@@ -5,6 +5,7 @@
 #include "ctl.h"
 #include "drop.h"
 #include "flow.h"
+#include "nat.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -19,6 +20,7 @@
 #define LINE_MAX_IN 256  /* requests are short */
 #define WAIT_MS     200  /* for a client that has connected */
 #define FLOWS_SHOWN 1000 /* of each worker */
+#define NATS_SHOWN  1000
 
 static int address_of(const char *path, struct sockaddr_un *ret)
 {
@@ -121,10 +123,12 @@ static json_t *answer(struct device *dev, const char *line)
 		reply = show_tables(dev);
 	else if (!strcmp(word, "drops"))
 		reply = drops_json(dev->drops);
+	else if (!strcmp(word, "nat"))
+		reply = nats_json(dev, NATS_SHOWN);
 	else if (!strcmp(word, "flush"))
 		reply = json_pack("{s:i}", "epoch", (int)atomic_fetch_add(&dev->epoch, 1) + 1);
 	else
-		reply = json_pack("{s:s}", "error", "ports, flows, tables, drops or flush");
+		reply = json_pack("{s:s}", "error", "ports, flows, tables, drops, nat or flush");
 	json_decref(request);
 	return reply;
 }
@@ -202,7 +206,7 @@ int ctl_client(int argc, char **argv)
 	char line[LINE_MAX_IN];
 
 	if (!word || strlen(word) > 16 || strpbrk(word, "\"\\")) {
-		fprintf(stderr, "usage: vtrace-vfd ctl PATH show ports|flows|tables|drops, or: flush\n");
+		fprintf(stderr, "usage: vtrace-vfd ctl PATH show ports|flows|tables|drops|nat, or: flush\n");
 		return 2;
 	}
 	if (fd < 0 || address_of(argv[0], &at) || connect(fd, (struct sockaddr *)&at, sizeof(at))) {
