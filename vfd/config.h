@@ -17,6 +17,8 @@
 #define VM_GROUPS_MAX    8
 #define GATEWAY_MAX      4
 #define STATICS_MAX      64
+#define NAT_ADDRS_MAX    16
+#define NAT_IDLE_MIN     11 /* seconds: longer than a flow entry, which points to its translation, is used */
 #define CONFIG_ERROR_MAX 512
 
 enum port_kind {
@@ -94,6 +96,25 @@ struct route {
 	size_t vpc; /* ROUTE_VPC: looked up there once more */
 };
 
+enum nat_kind {
+	NAT_SOURCE,
+	NAT_DESTINATION,
+};
+
+/* Translation between the VPC that has the rule, inside, and another one, outside. */
+struct nat_rule {
+	char name[NAME_LEN];
+	enum nat_kind kind;
+	size_t outside;                    /* VPC */
+	struct addr public[NAT_ADDRS_MAX]; /* addresses outside: of a pool; NAT_DESTINATION: one */
+	size_t npublic;
+	uint16_t lo, hi;      /* ports outside; NAT_DESTINATION: one */
+	struct prefix prefix; /* inside: senders that are translated; NAT_DESTINATION: the receiver */
+	uint16_t port;        /* NAT_DESTINATION: the receiver's */
+	uint8_t proto;        /* NAT_DESTINATION: TCP or UDP; else 0: all that can be translated */
+	uint32_t idle_ms;     /* without a packet, then a translation ends */
+};
+
 struct vpc {
 	char name[NAME_LEN];
 	uint32_t vni;
@@ -104,6 +125,8 @@ struct vpc {
 	size_t nvms;
 	struct route *routes; /* longest prefix first */
 	size_t nroutes;
+	struct nat_rule *nats; /* the first that fits counts */
+	size_t nnats;
 };
 
 struct config {

@@ -5,6 +5,7 @@
 #include "ctl.h"
 #include "drop.h"
 #include "flow.h"
+#include "nat.h"
 #include "remote.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 #define LINE_MAX_IN 256  /* requests are short */
 #define WAIT_MS     200  /* for a client that has connected */
 #define FLOWS_SHOWN 1000 /* of each worker */
+#define NATS_SHOWN  1000
 
 static int address_of(const char *path, struct sockaddr_un *ret)
 {
@@ -129,10 +131,12 @@ static json_t *answer(struct device *dev, const char *line)
 		reply = show_tables(dev);
 	else if (!strcmp(word, "drops"))
 		reply = drops_json(dev->drops);
+	else if (!strcmp(word, "nat"))
+		reply = nats_json(dev, NATS_SHOWN);
 	else if (!strcmp(word, "flush"))
 		reply = flush(dev);
 	else
-		reply = json_pack("{s:s}", "error", "ports, flows, tables, drops or flush");
+		reply = json_pack("{s:s}", "error", "ports, flows, tables, drops, nat or flush");
 	json_decref(request);
 	return reply;
 }
@@ -210,7 +214,7 @@ int ctl_client(int argc, char **argv)
 	char line[LINE_MAX_IN];
 
 	if (!word || strlen(word) > 16 || strpbrk(word, "\"\\")) {
-		fprintf(stderr, "usage: vtrace-vfd ctl PATH show ports|flows|tables|drops, or: flush\n");
+		fprintf(stderr, "usage: vtrace-vfd ctl PATH show ports|flows|tables|drops|nat, or: flush\n");
 		return 2;
 	}
 	if (fd < 0 || address_of(argv[0], &at) || connect(fd, (struct sockaddr *)&at, sizeof(at))) {

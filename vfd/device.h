@@ -37,15 +37,25 @@ enum action {
 	ACT_LOCAL, /* for the gateway's own address */
 };
 
+/* Of an entry's `routed`. */
+enum {
+	ROUTED = 1,  /* TTL counts, MACs are written anew */
+	NAT_OUT = 2, /* the source is translated */
+	NAT_IN = 4,  /* the destination is */
+};
+
 struct flow_entry {
 	uint32_t epoch, made_ms;
-	uint8_t action, routed; /* routed: TTL counts, MACs are written anew */
-	uint16_t set;           /* of tasks that want it, vdg_match() */
-	uint32_t drop;          /* ACT_DROP: drop_intern()'s number */
-	uint32_t vni;           /* of the network that the packet leaves in */
-	uint16_t port;          /* to leave by; ACT_DROP: where it is dropped */
-	uint16_t meter;         /* of the sending VM, 0: none */
-	struct remote *remote;  /* ACT_TUNNEL */
+	uint8_t action, routed;
+	uint16_t set;   /* of tasks that want it, vdg_match() */
+	uint32_t nat;   /* NAT_OUT, NAT_IN: the translation's number */
+	uint32_t vni;   /* of the network that the packet leaves in */
+	uint16_t port;  /* to leave by; ACT_DROP: where it is dropped */
+	uint16_t meter; /* of the sending VM, 0: none */
+	union {
+		struct remote *remote; /* ACT_TUNNEL; ACT_PORT: NULL */
+		uint32_t drop;         /* ACT_DROP: drop_intern()'s number */
+	};
 	struct mac dst, src;
 	uint8_t icmp; /* ACT_DROP: enum icmp_kind that the sender gets */
 	uint64_t packets, bytes;
@@ -64,7 +74,7 @@ struct packet {
 	struct addr outer_src, outer_dst;
 	uint16_t l3_len, l4_off; /* bytes from the IP header on; of the transport header behind it */
 	uint8_t ttl;
-	bool df;
+	bool df, later; /* a fragment that is not the first: it has no transport header */
 	struct flow_key key;
 	struct flow_entry *entry;
 };
@@ -103,6 +113,7 @@ struct device {
 	struct remotes *remotes;
 	struct sessions *sessions;
 	struct meters *meters;
+	struct nats *nats;
 	struct vdg *vdg;
 };
 

@@ -10,6 +10,7 @@
 #include "icmp.h"
 #include "meter.h"
 #include "parse.h"
+#include "rewrite.h"
 #include "slow.h"
 #include "trace.h"
 #include "tunnel.h"
@@ -58,29 +59,13 @@ static bool read_tenant(struct worker *w, struct packet *p)
 	return false;
 }
 
-/* One hop less to live, in the header and its checksum. */
-static void count_hop(struct packet *p)
-{
-	uint8_t *ip = packet_ip(p);
-	uint32_t sum;
-
-	if (p->key.family == 6) {
-		ip[7]--;
-		return;
-	}
-	ip[8]--;
-	sum = (uint32_t)(ip[10] << 8 | ip[11]) + 0x100; /* RFC 1141 */
-	sum += sum >> 16;
-	ip[10] = (uint8_t)(sum >> 8);
-	ip[11] = (uint8_t)sum;
-}
-
 static void drop_big(struct worker *w, struct packet *p, const struct port_config *port)
 {
 	char line[160];
 
 	snprintf(line, sizeof(line), "packet of %u bytes exceeds the MTU %u of port %s", p->l3_len, port->mtu,
 	         port->name);
+	rewrite_back(p);
 	icmp_error(w, p, ICMP_TOO_BIG, port->mtu);
 	drop_packet(w, p, drop_intern(w->dev->drops, "mtu-exceeded", "PACKET_TOO_BIG", "forward", line));
 }
@@ -132,7 +117,9 @@ static bool route_packet(struct worker *w, struct packet *p)
 		expire(w, p);
 		return false;
 	}
-	count_hop(p);
+	rewrite_hop(p);
+	if (e->routed & (NAT_OUT | NAT_IN))
+		rewrite_nat(w, p);
 	memcpy(eth, e->dst.b, 6);
 	memcpy(eth + 6, e->src.b, 6);
 	return true;

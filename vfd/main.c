@@ -7,6 +7,7 @@
 #include "drop.h"
 #include "flow.h"
 #include "meter.h"
+#include "nat.h"
 #include "ports.h"
 #include "remote.h"
 #include "security.h"
@@ -32,7 +33,7 @@ struct options {
 };
 
 static const char usage_text[] = "usage: vtrace-vfd --config FILE [--socket PATH] [--ctl PATH] [--check]\n"
-                                 "       vtrace-vfd ctl PATH show ports|flows|tables|drops\n"
+                                 "       vtrace-vfd ctl PATH show ports|flows|tables|drops|nat\n"
                                  "       vtrace-vfd ctl PATH flush\n"
                                  "  --config FILE   ports, VPCs, routes, security groups; SIGHUP reads it again\n"
                                  "  --socket PATH   for `vtrace agent --datapath vfd:PATH`\n"
@@ -164,7 +165,8 @@ static int tables_new(struct device *dev, const struct config *config)
 	dev->nworkers = config->workers;
 	dev->remotes = remotes_new();
 	dev->sessions = sessions_new();
-	return dev->remotes && dev->sessions ? 0 : -ENOMEM;
+	dev->nats = nats_new();
+	return dev->remotes && dev->sessions && dev->nats ? 0 : -ENOMEM;
 }
 
 static int workers_start(struct device *dev)
@@ -192,6 +194,7 @@ static void stop(struct device *dev)
 	trace_close(dev);
 	remotes_free(dev->remotes);
 	sessions_free(dev->sessions);
+	nats_free(dev->nats);
 	meters_free(dev);
 	drops_free(dev->drops);
 	ports_done(dev);

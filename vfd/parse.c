@@ -64,9 +64,10 @@ static uint32_t parse4(struct packet *p, const uint8_t *ip, uint32_t len)
 	p->key.src = addr_of4(ip + 12);
 	p->key.dst = addr_of4(ip + 16);
 	p->l4_off = (uint16_t)ihl;
+	p->later = fragment & 0x1fff;
 	if (ip[16] >= 224)
 		return DROP_MULTICAST;
-	if (fragment & 0x1fff)
+	if (p->later)
 		return 0;
 	return parse_l4(&p->key, ip + ihl, p->l3_len - ihl) ? 0 : DROP_HEADER;
 }
@@ -92,8 +93,10 @@ static uint32_t parse6(struct packet *p, const uint8_t *ip, uint32_t len)
 			return DROP_HEADER;
 		ext = next == IPPROTO_FRAGMENT ? 8 : (ip[at + 1] + 1u) * 8;
 		p->key.proto = ip[at];
-		if (next == IPPROTO_FRAGMENT && be16(ip + at + 2) & 0xfff8)
+		if (next == IPPROTO_FRAGMENT && be16(ip + at + 2) & 0xfff8) {
+			p->later = true;
 			return 0;
+		}
 		next = ip[at];
 		at += ext;
 	}

@@ -15,7 +15,7 @@
 int trace_open(struct device *dev, const char *socket, char *error);
 void trace_close(struct device *dev); /* behind them */
 
-uint16_t trace_match(struct worker *w, const struct packet *p, uint32_t vni); /* slow path: the flow's set */
+uint16_t trace_match(struct worker *w, const struct flow_key *k, uint32_t vni); /* slow path: the flow's set */
 
 void trace_in(struct worker *w,
               struct packet *p); /* p->hop: from the outer DSCP's to the packet's here, 0: not traced */

@@ -6,6 +6,7 @@
 #include "drop.h"
 #include "icmp.h"
 #include "remote.h"
+#include "rewrite.h"
 #include "trace.h"
 
 #include <assert.h>
@@ -66,6 +67,7 @@ static void drop_too_big(struct worker *w, struct packet *p, const struct port_c
 
 	snprintf(line, sizeof(line), "packet of %u bytes and %u of the tunnel's headers exceed the MTU %u of port %s",
 	         p->l3_len, head, port->mtu, port->name);
+	rewrite_back(p);
 	icmp_error(w, p, ICMP_TOO_BIG, (uint16_t)(port->mtu - head));
 	drop_packet(w, p, drop_intern(w->dev->drops, "underlay-mtu", "TUNNEL_TOO_BIG", "tunnel_send", line));
 }

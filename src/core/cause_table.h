@@ -125,6 +125,10 @@
 	  "The bridge port does not forward: spanning tree state, hairpin off or flooding off keeps the packet from it.", \
 	  "The bridge dropped the packet at a port whose state or flags, as given, forbid it to pass.", \
 	  "On node %n run `bridge -d link show dev %d`: state must be forwarding; see flood, mcast_flood and hairpin, and set what is missing with `bridge link set dev %d ...`.") \
+	X(NAT_UNMAPPED, "nat-unmapped", VT_CLASS_TENANT_CONFIG, \
+	  "The packet came from outside for a public address of the NAT, and nothing inside is mapped to its port.", \
+	  "The device has neither a running translation nor a dnat rule for this address, port and protocol; the rule with that address is given.", \
+	  "On node %n run `vtrace-vfd ctl PATH show nat`: if a service is meant, add a dnat rule for it; if it is an answer, its translation has ended, see `idle`.") \
 	X(PORT_MISSING, "port-missing", VT_CLASS_TENANT_CONFIG, \
 	  "The bridge has no port for the packet to go to: the receiver's port is not there.", \
 	  "The bridge knew no port for the frame's address, and had none to flood it to but the one where it came in.", \
@@ -173,6 +177,10 @@
 	  "The connection tracking table is full, so the first packet of a new flow was dropped.", \
 	  "Netfilter dropped it without a rule while the number of tracked connections was at its limit; both numbers are given.", \
 	  "On node %n run `sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max`; raise the limit, and see with `conntrack -L` who fills the table.") \
+	X(NAT_POOL_EXHAUSTED, "nat-pool-exhausted", VT_CLASS_HOST_RESOURCE, \
+	  "The NAT has no free address and port for a new flow, so its packets were dropped.", \
+	  "The device looked for a free port of the rule's public addresses and found none; rule, addresses and ports are given.", \
+	  "On node %n run `vtrace-vfd ctl PATH show nat` to see who uses the ports; give the rule more addresses or ports, or a shorter `idle`.") \
 	X(QUEUE_FULL, "queue-full", VT_CLASS_HOST_RESOURCE, \
 	  "A queue of the host was full: its reader (VM, NIC or CPU) takes packets more slowly than they come.", \
 	  "The kernel's drop reason is that of a full ring, backlog, neighbour queue, or a queueing discipline without a rate at that device.", \
