@@ -73,7 +73,9 @@ struct packet {
 	struct addr outer_src, outer_dst;
 	uint16_t l3_len, l4_off; /* bytes from the IP header on; of the transport header behind it */
 	uint8_t ttl;
-	bool df, later; /* a fragment that is not the first: it has no transport header */
+	bool df, fragment, later; /* later: not the first fragment, so it has no transport header */
+	uint16_t frag_off;        /* bytes */
+	uint32_t frag_id;
 	struct flow_key key;
 	struct flow_entry *entry;
 };
@@ -113,6 +115,7 @@ struct device {
 	struct sessions *sessions;
 	struct meters *meters;
 	struct nats *nats;
+	struct frags *frags;
 	struct vdg *vdg;
 };
 

@@ -221,6 +221,10 @@
 	  "A header of the packet is cut short or has impossible values.", \
 	  "The kernel's drop reason is that of a header that it could not accept.", \
 	  "On node %n run `tcpdump -vvv -XX -i %d` with the trace's filter and look at lengths and versions; the sender or whoever rewrites the packet is at fault.") \
+	X(FRAGMENT_MISSING, "fragment-missing", VT_CLASS_MALFORMED, \
+	  "A fragment came without the first one of its datagram, which alone tells the ports, so it was thrown away.", \
+	  "The device waited for the first fragment, as long as the evidence says, and it did not come there.", \
+	  "Trace the flow with its ports to see where first fragments go; look at node %n's MTUs (`ip link show dev %d`), and have the sender use smaller packets.") \
 	\
 	/* unsupported */ \
 	X(PROTOCOL_UNSUPPORTED, "protocol-unsupported", VT_CLASS_UNSUPPORTED, \

@@ -30,7 +30,7 @@ static const struct {
      "underlay-filtered underlay-ecn"},
     {"host-resource", "conntrack-full nat-pool-exhausted queue-full out-of-memory"},
     {"endpoint", "no-listener socket-full port-unreachable endpoint-filtered address-missing"},
-    {"malformed", "checksum-bad header-bad"},
+    {"malformed", "checksum-bad header-bad fragment-missing"},
     {"unsupported", "protocol-unsupported"},
     {"unknown", "vanished-in-node unexplained"},
 };
