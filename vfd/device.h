@@ -57,7 +57,8 @@ struct flow_entry {
 		uint32_t drop;         /* ACT_DROP: drop_intern()'s number */
 	};
 	struct mac dst, src;
-	uint8_t icmp; /* ACT_DROP: enum icmp_kind that the sender gets */
+	uint8_t icmp;        /* ACT_DROP: enum icmp_kind that the sender gets */
+	uint16_t flow_meter; /* of this flow, 0: none */
 	uint64_t packets, bytes;
 } __attribute__((aligned(64)));
 

@@ -128,7 +128,7 @@ ALWAYS_INLINE void act(struct worker *w, struct packet *p, bool traced)
 	e->bytes += p->l3_len;
 	if (traced && (e->set || p->hop))
 		trace_in(w, p);
-	if (e->meter && !meter_passes(w, p))
+	if ((e->meter | e->flow_meter) && !meter_passes(w, p))
 		return;
 	if (e->routed && e->action != ACT_DROP) {
 		if (p->ttl <= 1) {
