@@ -6,6 +6,7 @@
 #include "drop.h"
 #include "flow.h"
 #include "nat.h"
+#include "remote.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -65,11 +66,11 @@ static json_t *show_ports(struct device *dev)
 	for (unsigned int i = 0; i < dev->nports; i++) {
 		const struct port *p = &dev->ports[i];
 
-		json_array_append_new(list,
-		                      json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "name", p->conf.name, "kind",
-		                                p->conf.kind == PORT_VM ? "vm" : "underlay", "mac",
-		                                mac_text(p->mac.b, mac), "mtu", p->conf.mtu, "rx", (json_int_t)p->rx,
-		                                "tx", (json_int_t)p->tx, "tx_full", (json_int_t)p->tx_full));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "name", p->conf.name,
+		                                      "kind", p->conf.kind == PORT_VM ? "vm" : "underlay", "mac",
+		                                      mac_text(p->mac.b, mac), "mtu", dev->config->ports[i].mtu, "rx",
+		                                      (json_int_t)p->rx, "tx", (json_int_t)p->tx, "tx_full",
+		                                      (json_int_t)p->tx_full));
 	}
 	return list;
 }
@@ -107,6 +108,13 @@ static json_t *show_tables(struct device *dev)
 	return list;
 }
 
+/* Flow entries, and what is known of neighbours. */
+static json_t *flush(struct device *dev)
+{
+	remotes_forget(dev->remotes);
+	return json_pack("{s:i}", "epoch", (int)atomic_fetch_add(&dev->epoch, 1) + 1);
+}
+
 static json_t *answer(struct device *dev, const char *line)
 {
 	json_t *request = json_loads(line, 0, NULL);
@@ -126,7 +134,7 @@ static json_t *answer(struct device *dev, const char *line)
 	else if (!strcmp(word, "nat"))
 		reply = nats_json(dev, NATS_SHOWN);
 	else if (!strcmp(word, "flush"))
-		reply = json_pack("{s:i}", "epoch", (int)atomic_fetch_add(&dev->epoch, 1) + 1);
+		reply = flush(dev);
 	else
 		reply = json_pack("{s:s}", "error", "ports, flows, tables, drops, nat or flush");
 	json_decref(request);

@@ -50,7 +50,7 @@ struct flow_entry {
 	uint16_t set;   /* of tasks that want it, vdg_match() */
 	uint32_t nat;   /* NAT_OUT, NAT_IN: the translation's number */
 	uint32_t vni;   /* of the network that the packet leaves in */
-	uint16_t port;  /* to leave by */
+	uint16_t port;  /* to leave by; ACT_DROP: where it is dropped */
 	uint16_t meter; /* of the sending VM, 0: none */
 	union {
 		struct remote *remote; /* ACT_TUNNEL; ACT_PORT: NULL */
@@ -67,6 +67,7 @@ _Static_assert(sizeof(struct flow_entry) == 64, "a flow entry is one cache line"
 struct packet {
 	struct rte_mbuf *m; /* from the tenant's Ethernet header on; NULL: somebody has taken it */
 	uint16_t in;        /* port */
+	uint16_t at;        /* port that it has got to: of its entry to the queue of the one to leave by */
 	bool outer;         /* came by the tunnel, whose ends are: */
 	bool ip_bad;        /* it has no IP header that can be read */
 	uint8_t hop;        /* traced: its hop here; before vdg_in() that of the outer DSCP */

@@ -30,6 +30,7 @@ static const struct {
 } fixed[DROP_FIXED_MAX] = {
     [DROP_UNEXPLAINED] = {"unexplained", "TABLE_OF_REASONS_FULL", "drop_intern"},
     [DROP_HEADER] = {"header-bad", "HEADER_BAD", "parse"},
+    [DROP_CHECKSUM] = {"checksum-bad", "IP_CHECKSUM", "route_packet"},
     [DROP_ETHERTYPE] = {"protocol-unsupported", "ETHERTYPE", "parse"},
     [DROP_MULTICAST] = {"protocol-unsupported", "MULTICAST", "parse"},
     [DROP_TTL] = {"ttl-expired", "TTL_EXPIRED", "forward"},

@@ -16,6 +16,7 @@
 #include "trace.h"
 #include "tunnel.h"
 
+#include <rte_ip.h>
 #include <stdio.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -29,7 +30,7 @@ static bool take(struct worker *w, struct packet *p, const struct port *port)
 	if (port->conf.kind == PORT_UNDERLAY) {
 		switch (parse_outer(p, vtep)) {
 		case OUTER_TUNNEL:
-			return true;
+			break;
 		case OUTER_ARP:
 			arp_from_underlay(w, p);
 			return false;
@@ -43,7 +44,7 @@ static bool take(struct worker *w, struct packet *p, const struct port *port)
 			return false;
 		}
 	}
-	return rte_pktmbuf_data_len(p->m) < 14 + 20 || !arp_from_vm(w, p);
+	return rte_pktmbuf_data_len(p->m) < 14 + 20 || !arp_from_tenant(w, p);
 }
 
 /* Parses what is a tenant's packet and can be read; the others are dropped. False: it was. */
@@ -59,14 +60,14 @@ static bool read_tenant(struct worker *w, struct packet *p)
 	return false;
 }
 
-static void drop_big(struct worker *w, struct packet *p, const struct port *port)
+static void drop_big(struct worker *w, struct packet *p, const struct port_config *port)
 {
 	char line[160];
 
-	snprintf(line, sizeof(line), "packet of %u bytes exceeds the MTU %u of port %s", p->l3_len, port->conf.mtu,
-	         port->conf.name);
+	snprintf(line, sizeof(line), "packet of %u bytes exceeds the MTU %u of port %s", p->l3_len, port->mtu,
+	         port->name);
 	rewrite_back(p);
-	icmp_error(w, p, ICMP_TOO_BIG, port->conf.mtu);
+	icmp_error(w, p, ICMP_TOO_BIG, port->mtu);
 	drop_packet(w, p, drop_intern(w->dev->drops, "mtu-exceeded", "PACKET_TOO_BIG", "forward", line));
 }
 
@@ -82,10 +83,10 @@ ALWAYS_INLINE void put(struct worker *w, struct packet *p, bool traced)
 }
 
 /* Too big for the port: in pieces, or not at all. */
-static void put_big(struct worker *w, struct packet *p, const struct port *port)
+static void put_big(struct worker *w, struct packet *p, const struct port_config *port)
 {
 	struct packet pieces[FRAG_PIECES_MAX];
-	unsigned int n = frag_cut(w, p, port->conf.mtu, pieces);
+	unsigned int n = frag_cut(w, p, port->mtu, pieces);
 
 	for (unsigned int i = 0; i < n; i++)
 		put(w, &pieces[i], true);
@@ -95,9 +96,9 @@ static void put_big(struct worker *w, struct packet *p, const struct port *port)
 
 ALWAYS_INLINE void to_port(struct worker *w, struct packet *p, bool traced)
 {
-	const struct port *port = &w->dev->ports[p->entry->port];
+	const struct port_config *port = &w->config->ports[p->entry->port];
 
-	if (p->l3_len > port->conf.mtu)
+	if (p->l3_len > port->mtu)
 		put_big(w, p, port);
 	else
 		put(w, p, traced);
@@ -119,10 +120,31 @@ static void expire(struct worker *w, struct packet *p)
 	drop_packet(w, p, DROP_TTL);
 }
 
+/* What a router does to a packet (RFC 1812, 5.2); false: dropped. */
+static bool route_packet(struct worker *w, struct packet *p)
+{
+	const struct flow_entry *e = p->entry;
+	uint8_t *eth = rte_pktmbuf_mtod(p->m, uint8_t *);
+
+	if (p->key.family == 4 && rte_raw_cksum(eth + 14, p->l4_off) != 0xffff) {
+		drop_packet(w, p, DROP_CHECKSUM);
+		return false;
+	}
+	if (p->ttl <= 1) {
+		expire(w, p);
+		return false;
+	}
+	rewrite_hop(p);
+	if (e->routed & (NAT_OUT | NAT_IN))
+		rewrite_nat(w, p);
+	memcpy(eth, e->dst.b, 6);
+	memcpy(eth + 6, e->src.b, 6);
+	return true;
+}
+
 ALWAYS_INLINE void act(struct worker *w, struct packet *p, bool traced)
 {
 	struct flow_entry *e = p->entry;
-	uint8_t *eth;
 
 	e->packets++;
 	e->bytes += p->l3_len;
@@ -130,18 +152,9 @@ ALWAYS_INLINE void act(struct worker *w, struct packet *p, bool traced)
 		trace_in(w, p);
 	if ((e->meter | e->flow_meter) && !meter_passes(w, p))
 		return;
-	if (e->routed && e->action != ACT_DROP) {
-		if (p->ttl <= 1) {
-			expire(w, p);
-			return;
-		}
-		rewrite_hop(p);
-		if (e->routed & (NAT_OUT | NAT_IN))
-			rewrite_nat(w, p);
-		eth = rte_pktmbuf_mtod(p->m, uint8_t *);
-		memcpy(eth, e->dst.b, 6);
-		memcpy(eth + 6, e->src.b, 6);
-	}
+	if (e->routed && e->action != ACT_DROP && !route_packet(w, p))
+		return;
+	p->at = e->port;
 	switch ((enum action)e->action) {
 	case ACT_PORT:
 		to_port(w, p, traced);
@@ -194,7 +207,7 @@ void forward_burst(struct worker *w, unsigned int port, struct rte_mbuf **mbufs,
 
 		memset(p, 0, sizeof(*p));
 		p->m = mbufs[i];
-		p->in = (uint16_t)port;
+		p->in = p->at = (uint16_t)port;
 		if (take(w, p, &w->dev->ports[port]) && read_tenant(w, p))
 			list[count++] = p;
 	}

@@ -93,10 +93,19 @@ static bool settle(struct device *dev)
 	return false;
 }
 
+/* MTUs apart, which are asked of the configuration for each packet. */
 static bool same_ports(const struct config *a, const struct config *b)
 {
-	return a->nports == b->nports && a->workers == b->workers && !memcmp(a->ports, b->ports, sizeof(a->ports)) &&
-	       a->has_vtep == b->has_vtep && !memcmp(&a->vtep, &b->vtep, sizeof(a->vtep));
+	bool same = a->nports == b->nports && a->workers == b->workers && a->has_vtep == b->has_vtep &&
+	            !memcmp(&a->vtep, &b->vtep, sizeof(a->vtep));
+
+	for (size_t i = 0; i < a->nports && same; i++) {
+		struct port_config port = b->ports[i];
+
+		port.mtu = a->ports[i].mtu;
+		same = !memcmp(&a->ports[i], &port, sizeof(port));
+	}
+	return same;
 }
 
 static void reload(struct device *dev, const char *path)

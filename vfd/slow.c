@@ -156,17 +156,24 @@ static bool check_mac(struct lookup *l)
 
 	if (mac_equal(&l->from->gateway_mac, &k->dst_mac))
 		l->e->routed |= ROUTED;
-	if (l->e->routed & ROUTED || (l->from == l->to && right && mac_equal(right, &k->dst_mac)))
+	if (l->e->routed & ROUTED ||
+	    (l->from == l->to && right && mac_equal(right, &k->dst_mac) && (vm || !l->p->outer)))
 		return true;
-	if (right && l->from == l->to)
-		refuse(l, ICMP_NONE, "wrong-mac", "WRONG_MAC", "check_mac",
-		       "sent to MAC %s, but %s has %s, the gateway %s", mac_text(&k->dst_mac, text),
-		       l->p->key.family == 4 ? "the destination" : "its destination", mac_text(right, text2),
-		       mac_text(&l->from->gateway_mac, text3));
-	else
+	if (l->p->outer && !vm) { /* another device took this one for the VM's */
+		refuse(l, ICMP_NONE, "wrong-mac", "NOT_HERE", "check_mac",
+		       "came by the tunnel for MAC %s, which no VM of VPC %s has here", mac_text(&k->dst_mac, text),
+		       l->from->name);
+	} else if (l->from != l->to || !right) {
 		refuse(l, ICMP_NONE, "wrong-mac", "WRONG_MAC", "check_mac",
 		       "sent to MAC %s, but this way leads over the gateway, %s", mac_text(&k->dst_mac, text),
 		       mac_text(&l->from->gateway_mac, text2));
+	} else {
+		refuse(l, ICMP_NONE, "wrong-mac", "WRONG_MAC", "check_mac",
+		       "sent to MAC %s, but the destination has %s, the gateway %s", mac_text(&k->dst_mac, text),
+		       mac_text(right, text2), mac_text(&l->from->gateway_mac, text3));
+		if (vm)
+			l->e->port = (uint16_t)vm->port;
+	}
 	return false;
 }
 
@@ -188,12 +195,7 @@ static void to_remote(struct lookup *l)
 	const char *why = "";
 	char text[ADDR_TEXT_MAX];
 
-	if (l->p->outer && !(l->e->routed & ROUTED)) {
-		refuse(l, ICMP_NONE, "unexplained", "TUNNEL_TO_TUNNEL", "to_remote",
-		       "came by the tunnel for %s, which is behind the tunnel, and was not sent to the gateway",
-		       addr_text(&l->key.dst, text));
-		return;
-	}
+	l->e->port = (uint16_t)l->w->config->vtep.port;
 	l->e->remote = remote_get(l->w, &l->route->vtep, &why);
 	if (!l->e->remote) {
 		refuse(l, ICMP_NONE, "vtep-unroutable", "VTEP_UNROUTABLE", "to_remote", "VTEP %s: %s",
@@ -201,7 +203,6 @@ static void to_remote(struct lookup *l)
 		return;
 	}
 	l->e->action = ACT_TUNNEL;
-	l->e->port = (uint16_t)l->w->config->vtep.port;
 	l->e->dst = l->route->has_mac ? l->route->mac : l->to->gateway_mac;
 }
 
@@ -262,6 +263,7 @@ static void ask_groups(struct lookup *l)
 
 	if (l->src && !security_allows(l->w, l->src, l->from, false, &l->p->key, &j)) {
 		refuse_by(l, &j);
+		l->e->port = l->p->in;
 		return;
 	}
 	if (l->e->action == ACT_PORT && !security_allows(l->w, &l->to->vms[l->route->vm], l->to, true, &l->key, &j))
@@ -314,6 +316,7 @@ void slow_path(struct worker *w, struct packet *p)
 
 	l.e->epoch = w->epoch;
 	l.e->made_ms = w->now_ms;
+	l.e->port = p->in;
 	compile(&l);
 	p->entry = l.e;
 }

@@ -141,6 +141,7 @@ void trace_drop(struct worker *w, const struct packet *p, uint32_t why)
 {
 	struct vdg_packet v = seen_in(w, p);
 
+	v.port = p->at;
 	if (w->vdg)
 		vdg_drop(w->vdg, p->hop, &v, why);
 }

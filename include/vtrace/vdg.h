@@ -30,7 +30,8 @@ extern "C" {
 
 #define VDG_ERROR_MAX   256 /* bytes of an error's text, with its NUL */
 #define VDG_WORKERS_MAX 64
-#define VDG_TASKS_MAX   256   /* as on every node */
+#define VDG_TASKS_MAX   10000 /* more than an agent asks for (256) */
+#define VDG_MATCHES_MAX 512   /* tasks that want one flow, each direction of a task counted */
 #define VDG_SETS_MAX    4096  /* different sets of tasks that flows match at a time */
 #define VDG_WHYS_MAX    65536 /* different reasons of drops */
 #define VDG_HOP_MAX     15
@@ -127,9 +128,9 @@ void vdg_idle(struct vdg_worker *worker);
 
 /*
  * Slow path: the number of the set of tasks that want this flow, for the flow entry; 0: none, or more than VDG_SETS_MAX
- * (counted as lost). Only flows that come from a port of tenants or from outside, not in a tunnel, are asked for; but
- * where NAT translates what comes in, and no task wants it as it came, the translated flow is asked for too, wherever
- * it came from: answers are found by the flow that a task names.
+ * or VDG_MATCHES_MAX (counted as lost). Only flows that come from a port of tenants or from outside, not in a tunnel,
+ * are asked for; but where NAT translates what comes in, and no task wants it as it came, the translated flow is asked
+ * for too, wherever it came from: answers are found by the flow that a task names.
  */
 uint16_t vdg_match(struct vdg_worker *worker, const struct vdg_flow *flow);
 

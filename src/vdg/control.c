@@ -14,12 +14,14 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "core/result.h"
 #include "vdg/packet.h"
 #include "vdg/state.h"
 
-#define MATCH_TURNS 2
+#define MATCH_TURNS    2
+#define CHANGING_ASKED 64 /* with more tasks that come or go at once, asking costs more than each flow's next match */
 
 static bool all_turned(const struct vdg *vdg, uint64_t asked)
 {
@@ -40,35 +42,37 @@ static bool turns_over(struct vdg *vdg, uint64_t *turn, unsigned int *turns)
 	return false;
 }
 
-static void changing(struct vdg *vdg, int place)
+static void changing(struct vdg *vdg, struct place *place)
 {
-	vdg->changing[place / 64] |= 1ULL << place % 64;
+	place->next_changing = vdg->changing;
+	vdg->changing = place;
+	vdg->n_changing++;
 }
 
 static void tell_changed(struct vdg *vdg)
 {
 	if (vdg->config.changed)
 		vdg->config.changed(vdg->config.arg, vdg);
-	memset(vdg->changing, 0, sizeof(vdg->changing));
+	vdg->changing = NULL;
+	vdg->n_changing = 0;
 }
 
 bool vdg_concerned(const struct vdg *vdg, const struct vdg_flow *flow)
 {
 	struct vt_flow key = flow_of(flow);
 
-	for (int i = 0; i < VDG_TASKS_MAX; i++)
-		if (vdg->changing[i / 64] & 1ULL << i % 64 && (place_wants(&vdg->tasks.places[i], 0, &key, flow->vni) ||
-		                                               place_wants(&vdg->tasks.places[i], 1, &key, flow->vni)))
+	if (vdg->n_changing > CHANGING_ASKED)
+		return true;
+	for (const struct place *place = vdg->changing; place; place = place->next_changing)
+		if (place_wants(place, 0, &key, flow->vni) || place_wants(place, 1, &key, flow->vni))
 			return true;
 	return false;
 }
 
-static void leave(struct vdg *vdg, int at)
+static void leave(struct vdg *vdg, struct place *place)
 {
-	struct place *place = &vdg->tasks.places[at];
-
-	tasks_hide(&vdg->tasks, at);
-	changing(vdg, at);
+	tasks_hide(&vdg->tasks, place);
+	changing(vdg, place);
 	place->turns = MATCH_TURNS;
 }
 
@@ -76,52 +80,42 @@ static void leave(struct vdg *vdg, int at)
 static void leave_begun(struct vdg *vdg)
 {
 	uint64_t turn = turns_ask(&vdg->turns);
+	struct place *place;
 
-	for (int i = 0; i < VDG_TASKS_MAX; i++)
-		if (vdg->tasks.places[i].state == PLACE_LEAVING && !vdg->tasks.places[i].turn)
-			vdg->tasks.places[i].turn = turn;
+	DL_FOREACH (vdg->tasks.leaving, place)
+		if (!place->turn)
+			place->turn = turn;
 }
 
 static void leave_go_on(struct vdg *vdg)
 {
-	for (int i = 0; i < VDG_TASKS_MAX; i++) {
-		struct place *place = &vdg->tasks.places[i];
+	struct place *place, *next;
 
+	DL_FOREACH_SAFE (vdg->tasks.leaving, place, next) {
 		if (place->state == PLACE_LEAVING && turns_over(vdg, &place->turn, &place->turns)) {
-			tasks_fade(&vdg->tasks, i);
+			tasks_fade(&vdg->tasks, place);
 			place->turn = turns_ask(&vdg->turns);
 		}
 		if (place->state == PLACE_FADING && all_turned(vdg, place->turn))
-			tasks_free(&vdg->tasks, i);
+			tasks_free(&vdg->tasks, place);
 	}
-}
-
-static bool any_leaving(const struct vdg *vdg)
-{
-	for (int i = 0; i < VDG_TASKS_MAX; i++)
-		if (vdg->tasks.places[i].state == PLACE_LEAVING || vdg->tasks.places[i].state == PLACE_FADING)
-			return true;
-	return false;
 }
 
 bool control_waits(const struct vdg *vdg)
 {
-	return vdg->pending.type || any_leaving(vdg);
+	return vdg->pending.type || vdg->tasks.leaving;
 }
 
 void control_agent_gone(struct vdg *vdg)
 {
-	bool any = false;
+	struct place *place, *next;
 
 	vdg->pending.type = 0;
 	vdg->greeted = false;
-	for (int i = 0; i < VDG_TASKS_MAX; i++)
-		if (vdg->tasks.places[i].state == PLACE_ARMED) {
-			leave(vdg, i);
-			any = true;
-		}
-	if (!any)
+	if (!vdg->tasks.armed)
 		return;
+	HASH_ITER (hh, vdg->tasks.armed, place, next)
+		leave(vdg, place);
 	tell_changed(vdg);
 	leave_begun(vdg);
 }
@@ -183,7 +177,7 @@ static void on_arm(struct vdg *vdg, const struct vdg_message *message)
 	json_t *json = json_loadb((const char *)message->body, message->len, JSON_REJECT_DUPLICATES, NULL);
 	struct vt_err err = {0};
 	struct vt_task task;
-	int place;
+	struct place *place;
 
 	if (!json || vt_task_from_json(json, &task, &err) < 0) {
 		json_decref(json);
@@ -192,7 +186,7 @@ static void on_arm(struct vdg *vdg, const struct vdg_message *message)
 	}
 	json_decref(json);
 	place = tasks_add(&vdg->tasks, &task, &err);
-	if (place < 0) {
+	if (!place) {
 		vdg_wire_put_fail(&vdg->link.out, message->id, err.code, err.text);
 		return;
 	}
@@ -206,12 +200,12 @@ static void on_task(struct vdg *vdg, const struct vdg_message *message)
 {
 	struct vt_reader in = {.at = message->body, .end = message->body + message->len};
 	uint32_t task = vt_read_le32(&in);
-	int place = tasks_find(&vdg->tasks, task);
+	struct place *place = tasks_find(&vdg->tasks, task);
 	char text[64];
 
 	if (in.failed || in.at != in.end) {
 		link_break(vdg, EBADMSG, "a request about a task has a bad length");
-	} else if (place < 0) {
+	} else if (!place) {
 		snprintf(text, sizeof(text), "task %u is not armed here", task);
 		vdg_wire_put_fail(&vdg->link.out, message->id, ENOENT, text);
 	} else if (message->type == VDG_WIRE_START) {

@@ -63,8 +63,9 @@ struct vdg {
 	struct vdg_worker *workers;
 	struct link link;
 	struct pending pending;
-	bool greeted;                          /* the agent has said HELLO */
-	uint64_t changing[VDG_TASKS_MAX / 64]; /* places that changed() is called for */
+	bool greeted;           /* the agent has said HELLO */
+	struct place *changing; /* changed() is called for these, by next_changing */
+	unsigned int n_changing;
 	uint64_t batches;
 	uint64_t records;      /* taken from the rings for an agent */
 	uint64_t discarded;    /* taken with no agent to send them to */

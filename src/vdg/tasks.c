@@ -1,70 +1,38 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tasks, budgets and sets; see tasks.h. */
+/* Tasks and their budgets; see tasks.h. */
 #include "vdg/tasks.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
-#define WORD(slot) ((slot) / 64)
-#define BIT(slot)  (1ULL << (slot) % 64)
-
-static bool state_is(const struct set *set, enum set_state state)
+bool tasks_init(struct tasks *tasks)
 {
-	return atomic_load_explicit(&set->state, memory_order_acquire) == state;
-}
-
-static bool set_equals(const struct set *set, const uint64_t bits[SLOT_WORDS])
-{
-	for (int i = 0; i < SLOT_WORDS; i++)
-		if (atomic_load_explicit(&set->bits[i], memory_order_relaxed) != bits[i])
-			return false;
-	return true;
-}
-
-static unsigned int set_home(const uint64_t bits[SLOT_WORDS])
-{
-	uint64_t h = 0;
-
-	for (int i = 0; i < SLOT_WORDS; i++) {
-		h = (h ^ bits[i]) * 0xff51afd7ed558ccdULL;
-		h ^= h >> 33;
-	}
-	return (unsigned int)(h % SET_PLACES);
-}
-
-static bool set_claim(struct tasks *tasks, struct set *set, const uint64_t bits[SLOT_WORDS])
-{
-	uint32_t empty = SET_EMPTY;
-
-	if (!atomic_compare_exchange_strong(&set->state, &empty, SET_BUSY))
+	tasks->places = calloc(VDG_TASKS_MAX, sizeof(*tasks->places));
+	tasks->slots = aligned_alloc(sizeof(*tasks->slots), FILTERS_MAX * sizeof(*tasks->slots));
+	tasks->filters = calloc(1, sizeof(*tasks->filters));
+	tasks->sets = calloc(1, sizeof(*tasks->sets));
+	if (!tasks->places || !tasks->slots || !tasks->filters || !tasks->sets)
 		return false;
-	for (int i = 0; i < SLOT_WORDS; i++)
-		atomic_store_explicit(&set->bits[i], bits[i], memory_order_relaxed);
-	atomic_store_explicit(&set->state, SET_READY, memory_order_release);
+	memset(tasks->slots, 0, FILTERS_MAX * sizeof(*tasks->slots));
+	for (int i = VDG_TASKS_MAX - 1; i >= 0; i--)
+		DL_PREPEND(tasks->unused, &tasks->places[i]);
 	return true;
 }
 
-/*
- * The number of a set. A place that another worker is just filling is passed by: at worst a set has two numbers then,
- * which costs a number and nothing else.
- */
-static uint16_t set_intern(struct tasks *tasks, const uint64_t bits[SLOT_WORDS])
+void tasks_done(struct tasks *tasks)
 {
-	unsigned int at = set_home(bits);
+	HASH_CLEAR(hh, tasks->armed);
+	free(tasks->places);
+	free(tasks->slots);
+	free(tasks->filters);
+	free(tasks->sets);
+}
 
-	for (unsigned int i = 0; i < SET_PLACES; i++, at = (at + 1) % SET_PLACES) {
-		struct set *set = &tasks->sets[at];
-
-		if (state_is(set, SET_READY) && set_equals(set, bits))
-			return (uint16_t)(at + 1);
-		if (!state_is(set, SET_EMPTY))
-			continue;
-		if (atomic_fetch_add(&tasks->n_sets, 1) < VDG_SETS_MAX && set_claim(tasks, set, bits))
-			return (uint16_t)(at + 1);
-		if (atomic_fetch_sub(&tasks->n_sets, 1) > VDG_SETS_MAX)
-			return 0;
-	}
-	return 0;
+static unsigned int slot_of(const struct tasks *tasks, const struct place *place, unsigned int direction)
+{
+	return 2 * (unsigned int)(place - tasks->places) + direction;
 }
 
 bool place_wants(const struct place *place, unsigned int direction, const struct vt_flow *flow, uint32_t vni)
@@ -74,39 +42,13 @@ bool place_wants(const struct place *place, unsigned int direction, const struct
 
 uint16_t tasks_match(struct tasks *tasks, const struct vt_flow *flow, uint32_t vni, bool *ret_full)
 {
-	uint64_t bits[SLOT_WORDS] = {0};
-	bool any = false;
-	uint16_t number;
+	uint16_t slots[VDG_MATCHES_MAX], number = 0;
+	unsigned int n = filters_match(tasks->filters, flow, vni, slots, VDG_MATCHES_MAX);
 
-	for (unsigned int word = 0; word < VDG_TASKS_MAX / 64; word++) {
-		uint64_t active = atomic_load_explicit(&tasks->active[word], memory_order_acquire);
-
-		for (; active; active &= active - 1) {
-			unsigned int place = word * 64 + (unsigned int)__builtin_ctzll(active);
-
-			for (unsigned int direction = 0; direction < 2; direction++) {
-				unsigned int slot = 2 * place + direction;
-
-				if (!place_wants(&tasks->places[place], direction, flow, vni))
-					continue;
-				bits[WORD(slot)] |= BIT(slot);
-				any = true;
-			}
-		}
-	}
-	*ret_full = false;
-	if (!any)
-		return 0;
-	number = set_intern(tasks, bits);
-	*ret_full = !number;
+	if (n && n <= VDG_MATCHES_MAX)
+		number = sets_intern(tasks->sets, slots, n);
+	*ret_full = n && !number;
 	return number;
-}
-
-const struct set *tasks_set(const struct tasks *tasks, uint16_t number)
-{
-	if (!number || number > SET_PLACES || !state_is(&tasks->sets[number - 1], SET_READY))
-		return NULL;
-	return &tasks->sets[number - 1];
 }
 
 static bool budget_left(uint64_t budget)
@@ -126,63 +68,63 @@ bool tasks_take(struct tasks *tasks, unsigned int slot)
 	       budget_left(atomic_fetch_add_explicit(&tasks->slots[slot].budget, 1, memory_order_relaxed));
 }
 
-int tasks_find(const struct tasks *tasks, uint32_t id)
+struct place *tasks_find(const struct tasks *tasks, uint32_t id)
 {
-	for (int i = 0; i < VDG_TASKS_MAX; i++)
-		if (tasks->places[i].state == PLACE_ARMED && tasks->places[i].task.id == id)
-			return i;
-	return -ENOENT;
+	struct place *place;
+
+	HASH_FIND(hh, tasks->armed, &id, sizeof(id), place);
+	return place;
 }
 
-static int place_free(const struct tasks *tasks)
+static void make(struct tasks *tasks, struct place *place, const struct vt_task *task)
 {
-	for (int i = 0; i < VDG_TASKS_MAX; i++)
-		if (tasks->places[i].state == PLACE_FREE)
-			return i;
-	return -ENOSPC;
-}
-
-int tasks_add(struct tasks *tasks, const struct vt_task *task, struct vt_err *err)
-{
-	int at = place_free(tasks);
-	struct place *place = &tasks->places[at < 0 ? 0 : at];
-
-	if (tasks_find(tasks, task->id) >= 0)
-		return vt_fail(err, EEXIST, "task %u is armed already", task->id);
-	if (at < 0)
-		return vt_fail(err, ENOSPC, "this device has %d tasks armed, the limit (wait for traces to end)",
-		               VDG_TASKS_MAX);
 	*place = (struct place){.state = PLACE_ARMED, .task = *task, .directions = 1};
 	place->filters[0] = task->filter;
 	vt_filter_reverse(&task->filter, &place->filters[1]);
 	if (task->bidirectional && memcmp(&place->filters[1], &task->filter, sizeof(task->filter)))
 		place->directions = 2;
-	for (int i = 0; i < 2; i++)
-		atomic_store(&tasks->slots[2 * at + i].budget, 0);
-	atomic_fetch_or(&tasks->active[WORD(at)], BIT(at));
-	atomic_fetch_add(&tasks->n, 1);
-	return at;
+	for (unsigned int i = 0; i < place->directions; i++) {
+		atomic_store(&tasks->slots[slot_of(tasks, place, i)].budget, 0);
+		filters_add(tasks->filters, slot_of(tasks, place, i), &place->filters[i]);
+	}
 }
 
-void tasks_start(struct tasks *tasks, int at)
+struct place *tasks_add(struct tasks *tasks, const struct vt_task *task, struct vt_err *err)
 {
-	struct place *place = &tasks->places[at];
+	struct place *place = tasks->unused;
 
+	if (tasks_find(tasks, task->id)) {
+		vt_fail(err, EEXIST, "task %u is armed already", task->id);
+		return NULL;
+	}
+	if (!place) {
+		vt_fail(err, ENOSPC, "this device has %d tasks armed, the limit (wait for traces to end)",
+		        VDG_TASKS_MAX);
+		return NULL;
+	}
+	DL_DELETE(tasks->unused, place);
+	make(tasks, place, task);
+	HASH_ADD(hh, tasks->armed, task.id, sizeof(place->task.id), place);
+	atomic_fetch_add(&tasks->n, 1);
+	return place;
+}
+
+void tasks_start(struct tasks *tasks, struct place *place)
+{
 	if (place->started || place->stopped)
 		return;
 	place->started = true;
-	for (int i = 0; i < 2; i++)
-		atomic_store(&tasks->slots[2 * at + i].budget, (uint64_t)place->task.packet_count << 32);
+	for (unsigned int i = 0; i < place->directions; i++)
+		atomic_store(&tasks->slots[slot_of(tasks, place, i)].budget, (uint64_t)place->task.packet_count << 32);
 }
 
 /* With the limit gone in the same operation that reads the count nobody can take one any more: the count is final. */
-void tasks_stop(struct tasks *tasks, int at, uint64_t coloured[2])
+void tasks_stop(struct tasks *tasks, struct place *place, uint64_t coloured[2])
 {
-	struct place *place = &tasks->places[at];
 	uint32_t most = place->task.packet_count;
 
-	for (int i = 0; i < 2 && !place->stopped; i++) {
-		uint32_t used = (uint32_t)atomic_exchange(&tasks->slots[2 * at + i].budget, 0);
+	for (unsigned int i = 0; i < place->directions && !place->stopped; i++) {
+		uint32_t used = (uint32_t)atomic_exchange(&tasks->slots[slot_of(tasks, place, i)].budget, 0);
 
 		place->coloured[i] = used < most ? used : most;
 	}
@@ -190,43 +132,31 @@ void tasks_stop(struct tasks *tasks, int at, uint64_t coloured[2])
 	memcpy(coloured, place->coloured, sizeof(place->coloured));
 }
 
-void tasks_hide(struct tasks *tasks, int place)
+void tasks_hide(struct tasks *tasks, struct place *place)
 {
 	uint64_t ignored[2];
 
 	tasks_stop(tasks, place, ignored);
-	atomic_fetch_and(&tasks->active[WORD(place)], ~BIT(place));
+	for (unsigned int i = 0; i < place->directions; i++)
+		filters_hide(tasks->filters, slot_of(tasks, place, i));
+	HASH_DELETE(hh, tasks->armed, place);
+	DL_APPEND(tasks->leaving, place);
 	atomic_fetch_sub(&tasks->n, 1);
-	tasks->places[place].state = PLACE_LEAVING;
+	place->state = PLACE_LEAVING;
 }
 
-static bool set_has(const struct set *set, int place)
+void tasks_fade(struct tasks *tasks, struct place *place)
 {
-	/* both slots of a place are in one word */
-	return atomic_load_explicit(&set->bits[WORD(2 * place)], memory_order_relaxed) & 3ULL << 2 * place % 64;
+	sets_kill(tasks->sets, slot_of(tasks, place, 0), slot_of(tasks, place, 2));
+	place->state = PLACE_FADING;
 }
 
-static void sets_pass(struct tasks *tasks, int place, enum set_state from, enum set_state to)
+void tasks_free(struct tasks *tasks, struct place *place)
 {
-	for (int i = 0; i < SET_PLACES; i++) {
-		struct set *set = &tasks->sets[i];
-
-		if (!state_is(set, from) || !set_has(set, place))
-			continue;
-		atomic_store_explicit(&set->state, to, memory_order_release);
-		if (to == SET_EMPTY)
-			atomic_fetch_sub(&tasks->n_sets, 1);
-	}
-}
-
-void tasks_fade(struct tasks *tasks, int place)
-{
-	sets_pass(tasks, place, SET_READY, SET_DEAD);
-	tasks->places[place].state = PLACE_FADING;
-}
-
-void tasks_free(struct tasks *tasks, int place)
-{
-	sets_pass(tasks, place, SET_DEAD, SET_EMPTY);
-	tasks->places[place].state = PLACE_FREE;
+	sets_bury(tasks->sets, slot_of(tasks, place, 0), slot_of(tasks, place, 2));
+	for (unsigned int i = 0; i < place->directions; i++)
+		filters_free(tasks->filters, slot_of(tasks, place, i));
+	DL_DELETE(tasks->leaving, place);
+	DL_APPEND(tasks->unused, place);
+	place->state = PLACE_FREE;
 }

@@ -2,21 +2,22 @@
 /*
  * The tasks of a device, and the sets of tasks that its flows match.
  *
- * A task has a place, and for each of its directions a slot (2 * place + reverse) with a budget. A set is a bitmap of
- * slots; equal sets mostly have one number, but need not. Workers read and intern without locks. The control thread
- * alone installs and removes, and keeps to the order that makes a number and a place safe to use again (control.c).
+ * A task has a place, and for each of its directions a slot (2 * place + reverse) with a budget. What finds the tasks
+ * of a flow is in filters.h, what makes a number of them in sets.h. Workers read and intern without locks. The control
+ * thread alone installs and removes, and keeps to the order that makes a number and a place safe to use again
+ * (control.c).
  */
 #ifndef VT_VDG_TASKS_H
 #define VT_VDG_TASKS_H
 
 #include <stdatomic.h>
 
-#include "core/task.h"
-#include <vtrace/vdg.h>
+#include <uthash.h>
 
-#define SLOTS_MAX  (2 * VDG_TASKS_MAX)
-#define SLOT_WORDS (SLOTS_MAX / 64)
-#define SET_PLACES (2 * VDG_SETS_MAX) /* half of them stay free: probing stays short */
+#include "core/task.h"
+#include "vdg/filters.h"
+#include "vdg/sets.h"
+#include <vtrace/vdg.h>
 
 enum place_state {
 	PLACE_FREE,
@@ -27,13 +28,16 @@ enum place_state {
 
 struct place {
 	enum place_state state;
+	bool started, stopped;     /* each happens once */
+	struct place *prev, *next; /* of the list it is in: free or leaving */
+	struct place *next_changing;
 	struct vt_task task;
 	struct vt_filter filters[2];
 	unsigned int directions; /* 2: the reverse flow is another one */
 	uint64_t turn;           /* LEAVING, FADING: what all workers have to have seen */
 	unsigned int turns;      /* LEAVING: how many more have to be asked for */
-	bool started, stopped;   /* each happens once */
 	uint64_t coloured[2];    /* when stopped */
+	UT_hash_handle hh;       /* ARMED: by id */
 };
 
 /*
@@ -44,36 +48,34 @@ struct slot {
 	_Alignas(64) _Atomic uint64_t budget;
 };
 
-enum set_state { SET_EMPTY, SET_BUSY, SET_READY, SET_DEAD };
-
-struct set {
-	_Atomic uint32_t state; /* enum set_state */
-	_Atomic uint64_t bits[SLOT_WORDS];
-};
-
 struct tasks {
-	_Atomic uint64_t active[VDG_TASKS_MAX / 64]; /* places that flows are matched with */
-	_Atomic uint32_t n;                          /* of them; 0: coloured packets pass unseen */
-	_Atomic uint32_t n_sets;
-	struct place places[VDG_TASKS_MAX];
-	struct slot slots[SLOTS_MAX];
-	struct set sets[SET_PLACES];
+	_Atomic uint32_t n; /* that flows are matched with; 0: coloured packets pass unseen */
+	struct place *places;
+	struct slot *slots;
+	struct filters *filters;
+	struct sets *sets;
+	/* of the control thread */
+	struct place *armed;   /* by id */
+	struct place *leaving; /* LEAVING and FADING */
+	struct place *unused;
 };
+
+bool tasks_init(struct tasks *tasks); /* false: no memory */
+void tasks_done(struct tasks *tasks);
 
 /* For workers. */
 uint16_t tasks_match(struct tasks *tasks, const struct vt_flow *flow, uint32_t vni, bool *ret_full);
-const struct set *tasks_set(const struct tasks *tasks, uint16_t number); /* NULL if there is none such */
-bool tasks_left(const struct tasks *tasks, unsigned int slot);           /* the slot's budget is not used up */
-bool tasks_take(struct tasks *tasks, unsigned int slot);                 /* takes one, false if there was none */
+bool tasks_left(const struct tasks *tasks, unsigned int slot); /* the slot's budget is not used up */
+bool tasks_take(struct tasks *tasks, unsigned int slot);       /* takes one, false if there was none */
 
 /* For the control thread. */
-int tasks_find(const struct tasks *tasks, uint32_t id); /* place of an armed task, or -ENOENT */
-int tasks_add(struct tasks *tasks, const struct vt_task *task, struct vt_err *err); /* place */
-void tasks_start(struct tasks *tasks, int place);
-void tasks_stop(struct tasks *tasks, int place, uint64_t coloured[2]); /* final on return */
-void tasks_hide(struct tasks *tasks, int place);                       /* ARMED -> LEAVING */
-void tasks_fade(struct tasks *tasks, int place);                       /* LEAVING -> FADING: its sets are dead */
-void tasks_free(struct tasks *tasks, int place);                       /* FADING -> FREE: and may be made anew */
+struct place *tasks_find(const struct tasks *tasks, uint32_t id); /* an armed task, or NULL */
+struct place *tasks_add(struct tasks *tasks, const struct vt_task *task, struct vt_err *err); /* or NULL */
+void tasks_start(struct tasks *tasks, struct place *place);
+void tasks_stop(struct tasks *tasks, struct place *place, uint64_t coloured[2]); /* final on return */
+void tasks_hide(struct tasks *tasks, struct place *place);                       /* ARMED -> LEAVING */
+void tasks_fade(struct tasks *tasks, struct place *place); /* LEAVING -> FADING: its sets are dead */
+void tasks_free(struct tasks *tasks, struct place *place); /* FADING -> FREE: and may be made anew */
 bool place_wants(const struct place *place, unsigned int direction, const struct vt_flow *flow, uint32_t vni);
 
 #endif

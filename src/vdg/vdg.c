@@ -51,7 +51,7 @@ static bool open_memory(struct vdg *vdg, const struct vdg_config *config)
 	vdg->whys = whys_new();
 	vdg->items = calloc(VT_BATCH_ITEMS_MAX, sizeof(*vdg->items));
 	vdg->workers = aligned_alloc(64, config->workers * sizeof(*vdg->workers));
-	if (!vdg->path || !vdg->whys || !vdg->items || !vdg->workers)
+	if (!vdg->path || !vdg->whys || !vdg->items || !vdg->workers || !tasks_init(&vdg->tasks))
 		return false;
 	memset(vdg->workers, 0, config->workers * sizeof(*vdg->workers));
 	vdg->config.workers = config->workers; /* so that vdg_close() frees what there is */
@@ -98,6 +98,7 @@ void vdg_close(struct vdg *vdg)
 	link_close(vdg);
 	node_done(vdg);
 	whys_free(vdg->whys);
+	tasks_done(&vdg->tasks);
 	for (unsigned int i = 0; i < vdg->config.workers; i++)
 		free(vdg->workers[i].ring.entries);
 	free(vdg->workers);
@@ -152,7 +153,7 @@ uint32_t vdg_why(struct vdg *vdg, const char *code, const char *reason, const ch
 void vdg_stats(const struct vdg *vdg, struct vdg_stats *stats)
 {
 	*stats = (struct vdg_stats){.tasks = atomic_load(&vdg->tasks.n),
-	                            .sets = atomic_load(&vdg->tasks.n_sets),
+	                            .sets = atomic_load(&vdg->tasks.sets->n),
 	                            .whys = whys_count(vdg->whys),
 	                            .agent = vdg->greeted,
 	                            .lost = drain_lost(vdg)};

@@ -58,34 +58,10 @@ static void see(struct vdg_worker *worker, unsigned int hop, const struct vdg_pa
 	ring_put(&worker->ring, &rec, why);
 }
 
-/* The slots of a set, one after the other; UINT_MAX behind the last one. */
-struct slots {
-	const struct set *set;
-	unsigned int word;
-	uint64_t bits;
-};
-
-static unsigned int slots_next(struct slots *slots)
-{
-	unsigned int slot;
-
-	while (!slots->bits) {
-		if (slots->word == SLOT_WORDS)
-			return SLOTS_MAX;
-		slots->bits = atomic_load_explicit(&slots->set->bits[slots->word++], memory_order_relaxed);
-	}
-	slot = (slots->word - 1) * 64 + (unsigned int)__builtin_ctzll(slots->bits);
-	slots->bits &= slots->bits - 1;
-	return slot;
-}
-
 static bool any_left(const struct tasks *tasks, const struct set *set)
 {
-	struct slots slots = {.set = set};
-	unsigned int slot;
-
-	while ((slot = slots_next(&slots)) < SLOTS_MAX)
-		if (tasks_left(tasks, slot))
+	for (unsigned int i = 0; i < set->n; i++)
+		if (tasks_left(tasks, set->slots[i]))
 			return true;
 	return false;
 }
@@ -112,15 +88,15 @@ static unsigned int colour(struct vdg_worker *worker, const struct set *set, con
 {
 	struct tasks *tasks = &worker->vdg->tasks;
 	struct vt_record rec = {.loc = VT_LOC_IN, .hop = 1};
-	struct slots slots = {.set = set};
-	unsigned int slot, hop = 0;
+	unsigned int hop = 0;
 	uint16_t flags;
 
 	if (!any_left(tasks, set) || !packet_read(packet, &rec))
 		return 0;
 	rec.time_ns = vt_now_ns();
 	flags = rec.flags;
-	while ((slot = slots_next(&slots)) < SLOTS_MAX) {
+	for (unsigned int i = 0; i < set->n; i++) {
+		unsigned int slot = set->slots[i];
 		const struct place *place = &tasks->places[slot / 2];
 
 		if (!wants(place, slot & 1, &rec, packet) || !tasks_take(tasks, slot))
@@ -145,7 +121,7 @@ unsigned int vdg_in(struct vdg_worker *worker, uint16_t number, unsigned int hop
 	}
 	if (!number || (packet->encapsulated && !packet->flow))
 		return 0;
-	set = tasks_set(&worker->vdg->tasks, number);
+	set = sets_get(worker->vdg->tasks.sets, number);
 	return set ? colour(worker, set, packet) : 0;
 }
 

@@ -4,7 +4,7 @@
 import pytest
 
 from checks import check_healthy, check_result, hops_of, show
-from lab import counts, traffic_path
+from lab import ROOT, counts, traffic_path
 
 SAME_VNI = [("a", "vm1", "eth0"), ("b", "eth0", "vm2")]
 SAME_HOST = [("a", "vm1", "vm4")]
@@ -35,6 +35,20 @@ def test_udp(shared, dst, route):
     check_healthy(result, 20, route)
     if not dst.startswith("203."):
         assert {path["flow"].replace("[", "").replace("]", "") for path in result["paths"]} == {f"{src}:4000 > {dst}:5000 udp"}
+
+
+@pytest.mark.parametrize("src, dst", [("10.0.1.1", "10.0.1.2"), ("fd01::1", "fd01::2")])
+def test_frames_of_a_packet_ring(shared, src, dst):
+    """Their headers are not linear."""
+    shared.lab.meet("vm1", dst)
+    mac = shared.lab.run("vm2", "cat", "/sys/class/net/eth0/address").stdout.strip()
+    sink = shared.lab.listen("vm2", "udp-sink", 5070, "-c", 10)
+    result = shared.trace(
+        f"udp and src host {src} and dst host {dst} and dst port 5070",
+        lambda: shared.lab.run("vm1", "/usr/bin/python3", ROOT / "tests/e2e/ring_send.py", "eth0", mac, src, dst, 5070, 10),
+    )
+    assert counts(sink.wait())["received"] == 10
+    check_healthy(result, 10, SAME_VNI)
 
 
 @pytest.mark.parametrize("dst, route", [("10.0.1.2", SAME_VNI), ("10.0.2.3", ROUTED), ("fd02::3", ROUTED)])

@@ -204,6 +204,55 @@ static void test_worker_that_does_not_turn(void **state)
 	device_free(d);
 }
 
+struct arming {
+	struct device *d;
+	atomic_bool done;
+};
+
+static void *arm_one(void *arg)
+{
+	struct arming *a = arg;
+
+	arm(a->d, 1, "udp", false, 1);
+	a->done = true;
+	return NULL;
+}
+
+/* Until the control thread has polled so many times from now on. */
+static void await_polls(struct device *d, unsigned int n)
+{
+	pthread_mutex_lock(&d->lock);
+	while (n--)
+		pthread_cond_wait(&d->polled, &d->lock);
+	pthread_mutex_unlock(&d->lock);
+}
+
+/*
+ * One turn ends a slow path that did not see the task, the second one the burst that still uses the entry it made:
+ * before that a task is not armed.
+ */
+static void test_armed_after_two_turns(void **state)
+{
+	struct device *d = device_new(1, 0);
+	struct vdg_worker *worker = vdg_worker(d->vdg, 0);
+	struct arming a = {.d = d};
+	pthread_t thread;
+
+	agent_open(d);
+	vdg_turn(worker); /* in a burst */
+	assert_int_equal(pthread_create(&thread, NULL, arm_one, &a), 0);
+	while (!d->changed)
+		await_polls(d, 1);
+	await_polls(d, 3);
+	assert_false(a.done);
+	vdg_turn(worker);
+	await_polls(d, 3);
+	assert_false(a.done);
+	vdg_turn(worker);
+	pthread_join(thread, NULL);
+	device_free(d);
+}
+
 /* Tasks come and go, places and sets are used again, and each flow's records are of tasks that want that flow. */
 static void test_tasks_come_and_go(void **state)
 {
@@ -268,9 +317,13 @@ static void test_agent_goes_while_workers_run(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_count_is_exact),    cmocka_unit_test(test_stop_is_final),
-	    cmocka_unit_test(test_complete),          cmocka_unit_test(test_worker_that_does_not_turn),
-	    cmocka_unit_test(test_tasks_come_and_go), cmocka_unit_test(test_agent_goes_while_workers_run),
+	    cmocka_unit_test(test_count_is_exact),
+	    cmocka_unit_test(test_stop_is_final),
+	    cmocka_unit_test(test_complete),
+	    cmocka_unit_test(test_worker_that_does_not_turn),
+	    cmocka_unit_test(test_armed_after_two_turns),
+	    cmocka_unit_test(test_tasks_come_and_go),
+	    cmocka_unit_test(test_agent_goes_while_workers_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,10 +72,16 @@ static __always_inline void ingress_uncoloured(struct __sk_buff *skb, __u32 l3, 
 	__u32 protocol = ctx_get(skb, protocol);
 	struct rule_slots want = {};
 	struct rule_key key = {};
-	__u8 *ip = data + l3, *l4;
+	__u8 *ip, *l4;
 	bool later = false; /* a later fragment has no ports */
 	__u32 wanted;
 
+	if (data + l3 + 28 > end && ctx_get(skb, len) >= l3 + 28) { /* as wire_hop(): headers that are not linear */
+		pull_head(skb, l3);
+		data = (void *)(long)ctx_get(skb, data);
+		end = (void *)(long)ctx_get(skb, data_end);
+	}
+	ip = data + l3;
 	if (protocol == ETH_IPV4) {
 		if (ip + 28 > (__u8 *)end)
 			return;
