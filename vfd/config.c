@@ -234,21 +234,28 @@ static struct route *route_new(struct vpc *vpc)
 	return &vpc->routes[vpc->nroutes++];
 }
 
+static void read_rate(const struct node *n, const char *key, uint64_t *ret_bps, uint64_t *ret_burst)
+{
+	struct node rate = node_field(n, key);
+
+	if (!rate.json)
+		return;
+	node_only(&rate, KEYS("bps", "burst"));
+	node_number(&rate, "bps", true, 8000, 1000000000000, ret_bps);
+	node_number(&rate, "burst", true, 1600, 1000000000, ret_burst);
+}
+
 static void read_vm(const struct node *n, struct config *c, struct vpc *vpc)
 {
-	struct node rate = node_field(n, "rate");
 	struct vm *vm = &vpc->vms[vpc->nvms];
 
-	node_only(n, KEYS("port", "mac", "addresses", "security_groups", "rate"));
+	node_only(n, KEYS("port", "mac", "addresses", "security_groups", "rate", "flow_rate"));
 	vm->port = port_by_name(n, c, PORT_VM);
 	node_mac(n, "mac", true, &vm->mac);
 	vm->naddrs = read_addrs(n, "addresses", vm->addrs, VM_ADDRS_MAX);
 	read_groups_of_vm(n, c, vm);
-	if (rate.json) {
-		node_only(&rate, KEYS("bps", "burst"));
-		node_number(&rate, "bps", true, 8000, 1000000000000, &vm->rate_bps);
-		node_number(&rate, "burst", true, 1600, 1000000000, &vm->burst);
-	}
+	read_rate(n, "rate", &vm->rate_bps, &vm->burst);
+	read_rate(n, "flow_rate", &vm->flow_bps, &vm->flow_burst);
 	for (size_t i = 0; i < vm->naddrs; i++)
 		*route_new(vpc) = (struct route){.prefix = {vm->addrs[i], 128}, .kind = ROUTE_VM, .vm = vpc->nvms};
 	vpc->nvms++;
@@ -281,17 +288,20 @@ static size_t vpc_by_name(const struct node *n, const struct config *c)
 
 static void read_route(const struct node *n, const struct config *c, struct vpc *vpc)
 {
-	static const enum route_kind kinds[] = {ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT, ROUTE_VPC,
-	                                        ROUTE_REMOTE};
+	static const enum route_kind kinds[] = {ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT,
+	                                        ROUTE_VPC,       ROUTE_REMOTE,      ROUTE_SERVICE};
 	struct route *r = route_new(vpc);
 
-	node_only(n, KEYS("prefix", "kind", "vpc", "vtep"));
+	node_only(n, KEYS("prefix", "kind", "vpc", "vtep", "service"));
 	node_prefix(n, "prefix", true, &r->prefix);
-	r->kind = kinds[node_choice(n, "kind", KEYS("blackhole", "unreachable", "prohibit", "local", "remote"))];
+	r->kind =
+	    kinds[node_choice(n, "kind", KEYS("blackhole", "unreachable", "prohibit", "local", "remote", "service"))];
 	if (r->kind == ROUTE_REMOTE)
 		node_addr(n, "vtep", true, &r->vtep);
 	if (r->kind == ROUTE_VPC)
 		r->vpc = vpc_by_name(n, c);
+	if (r->kind == ROUTE_SERVICE)
+		node_text(n, "service", true, r->service, sizeof(r->service));
 }
 
 static void read_snat(const struct node *n, struct nat_rule *r)

@@ -73,8 +73,9 @@ struct vm {
 	struct addr addrs[VM_ADDRS_MAX];
 	size_t naddrs;
 	unsigned int groups[VM_GROUPS_MAX];
-	size_t ngroups;           /* 0: the VM's traffic is not filtered */
-	uint64_t rate_bps, burst; /* bits a second, bytes; 0: no limit */
+	size_t ngroups;                /* 0: the VM's traffic is not filtered */
+	uint64_t rate_bps, burst;      /* bits a second, bytes; 0: no limit */
+	uint64_t flow_bps, flow_burst; /* the same for each flow */
 };
 
 enum route_kind {
@@ -84,6 +85,7 @@ enum route_kind {
 	ROUTE_BLACKHOLE,
 	ROUTE_UNREACHABLE,
 	ROUTE_PROHIBIT,
+	ROUTE_SERVICE,
 };
 
 struct route {
@@ -93,7 +95,8 @@ struct route {
 	struct addr vtep; /* ROUTE_REMOTE */
 	struct mac mac;   /* of the remote VM; with has_mac false the VPC's gateway's is used */
 	bool has_mac;
-	size_t vpc; /* ROUTE_VPC: looked up there once more */
+	size_t vpc;             /* ROUTE_VPC: looked up there once more */
+	char service[NAME_LEN]; /* ROUTE_SERVICE: none of them is in this device */
 };
 
 enum nat_kind {

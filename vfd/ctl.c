@@ -90,7 +90,7 @@ static json_t *show_flows(struct device *dev)
 
 static json_t *show_tables(struct device *dev)
 {
-	static const char *const kinds[] = {"vm", "remote", "vpc", "blackhole", "unreachable", "prohibit"};
+	static const char *const kinds[] = {"vm", "remote", "vpc", "blackhole", "unreachable", "prohibit", "service"};
 	const struct config *c = dev->config;
 	json_t *list = json_array();
 	char prefix[ADDR_TEXT_MAX], vtep[ADDR_TEXT_MAX];

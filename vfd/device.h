@@ -57,7 +57,8 @@ struct flow_entry {
 		uint32_t drop;         /* ACT_DROP: drop_intern()'s number */
 	};
 	struct mac dst, src;
-	uint8_t icmp; /* ACT_DROP: enum icmp_kind that the sender gets */
+	uint8_t icmp;        /* ACT_DROP: enum icmp_kind that the sender gets */
+	uint16_t flow_meter; /* of this flow, 0: none */
 	uint64_t packets, bytes;
 } __attribute__((aligned(64)));
 
@@ -74,7 +75,9 @@ struct packet {
 	struct addr outer_src, outer_dst;
 	uint16_t l3_len, l4_off; /* bytes from the IP header on; of the transport header behind it */
 	uint8_t ttl;
-	bool df, later; /* a fragment that is not the first: it has no transport header */
+	bool df, fragment, later; /* later: not the first fragment, so it has no transport header */
+	uint16_t frag_off;        /* bytes */
+	uint32_t frag_id;
 	struct flow_key key;
 	struct flow_entry *entry;
 };
@@ -114,6 +117,7 @@ struct device {
 	struct sessions *sessions;
 	struct meters *meters;
 	struct nats *nats;
+	struct frags *frags;
 	struct vdg *vdg;
 };
 

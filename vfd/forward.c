@@ -7,6 +7,7 @@
 #include "arp.h"
 #include "drop.h"
 #include "flow.h"
+#include "frag.h"
 #include "icmp.h"
 #include "meter.h"
 #include "parse.h"
@@ -52,7 +53,7 @@ static bool read_tenant(struct worker *w, struct packet *p)
 	uint32_t bad = parse_tenant(p);
 
 	if (!bad)
-		return true;
+		return !p->fragment || frag_take(w, p);
 	if (p->hop)
 		trace_in(w, p);
 	drop_packet(w, p, bad);
@@ -70,14 +71,8 @@ static void drop_big(struct worker *w, struct packet *p, const struct port_confi
 	drop_packet(w, p, drop_intern(w->dev->drops, "mtu-exceeded", "PACKET_TOO_BIG", "forward", line));
 }
 
-ALWAYS_INLINE void to_port(struct worker *w, struct packet *p, bool traced)
+ALWAYS_INLINE void put(struct worker *w, struct packet *p, bool traced)
 {
-	const struct port_config *port = &w->config->ports[p->entry->port];
-
-	if (p->l3_len > port->mtu) {
-		drop_big(w, p, port);
-		return;
-	}
 	if (traced && p->hop) {
 		trace_out(w, p);
 		worker_send_traced(w, p, 0);
@@ -85,6 +80,28 @@ ALWAYS_INLINE void to_port(struct worker *w, struct packet *p, bool traced)
 		worker_send(w, p->entry->port, p->m);
 	}
 	p->m = NULL;
+}
+
+/* Too big for the port: in pieces, or not at all. */
+static void put_big(struct worker *w, struct packet *p, const struct port_config *port)
+{
+	struct packet pieces[FRAG_PIECES_MAX];
+	unsigned int n = frag_cut(w, p, port->mtu, pieces);
+
+	for (unsigned int i = 0; i < n; i++)
+		put(w, &pieces[i], true);
+	if (p->m)
+		drop_big(w, p, port);
+}
+
+ALWAYS_INLINE void to_port(struct worker *w, struct packet *p, bool traced)
+{
+	const struct port_config *port = &w->config->ports[p->entry->port];
+
+	if (p->l3_len > port->mtu)
+		put_big(w, p, port);
+	else
+		put(w, p, traced);
 }
 
 static void to_gateway(struct worker *w, struct packet *p, bool traced)
@@ -133,7 +150,7 @@ ALWAYS_INLINE void act(struct worker *w, struct packet *p, bool traced)
 	e->bytes += p->l3_len;
 	if (traced && (e->set || p->hop))
 		trace_in(w, p);
-	if (e->meter && !meter_passes(w, p))
+	if ((e->meter | e->flow_meter) && !meter_passes(w, p))
 		return;
 	if (e->routed && e->action != ACT_DROP && !route_packet(w, p))
 		return;
@@ -167,6 +184,19 @@ static __attribute__((noinline)) void act_traced(struct worker *w, struct packet
 		act(w, list[i], true);
 }
 
+/* Fragments whose first one has come. */
+static void forward_waiting(struct worker *w)
+{
+	struct packet p, *list[] = {&p};
+
+	while (frag_next(w, &p)) {
+		flows_find(w->flows, list, 1, w);
+		if (!p.entry)
+			slow_path(w, &p);
+		act_traced(w, list, 1);
+	}
+}
+
 void forward_burst(struct worker *w, unsigned int port, struct rte_mbuf **mbufs, unsigned int n)
 {
 	struct packet packets[BURST], *list[BURST] = {NULL};
@@ -191,4 +221,5 @@ void forward_burst(struct worker *w, unsigned int port, struct rte_mbuf **mbufs,
 		act_traced(w, list, count);
 	else
 		act_plain(w, list, count);
+	forward_waiting(w);
 }

@@ -100,7 +100,7 @@ void icmp_error(struct worker *w, const struct packet *p, enum icmp_kind kind, u
 	struct rte_mbuf *m;
 	uint8_t *at;
 
-	if (kind == ICMP_NONE || p->outer || is_error(&p->key) || !may_send(w))
+	if (kind == ICMP_NONE || p->outer || p->later || is_error(&p->key) || !may_send(w))
 		return;
 	if (quote > max - head - 8)
 		quote = (uint16_t)(max - head - 8);
@@ -126,7 +126,8 @@ bool icmp_echo(struct worker *w, struct packet *p)
 	uint8_t *eth = rte_pktmbuf_mtod(p->m, uint8_t *), *ip = eth + 14, *icmp = ip + p->l4_off;
 	uint16_t len = (uint16_t)(p->l3_len - p->l4_off), sum;
 
-	if (p->key.proto != (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || p->key.dport >> 8 != (six ? 128 : 8))
+	if (p->key.proto != (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || p->key.dport >> 8 != (six ? 128 : 8) ||
+	    p->fragment)
 		return false;
 	memcpy(eth, p->key.src_mac.b, 6);
 	memcpy(eth + 6, p->key.dst_mac.b, 6);

@@ -6,6 +6,7 @@
 #include "ctl.h"
 #include "drop.h"
 #include "flow.h"
+#include "frag.h"
 #include "meter.h"
 #include "nat.h"
 #include "ports.h"
@@ -166,7 +167,8 @@ static int tables_new(struct device *dev, const struct config *config)
 	dev->remotes = remotes_new();
 	dev->sessions = sessions_new();
 	dev->nats = nats_new();
-	return dev->remotes && dev->sessions && dev->nats ? 0 : -ENOMEM;
+	dev->frags = frags_new();
+	return dev->remotes && dev->sessions && dev->nats && dev->frags ? 0 : -ENOMEM;
 }
 
 static int workers_start(struct device *dev)
@@ -195,6 +197,7 @@ static void stop(struct device *dev)
 	remotes_free(dev->remotes);
 	sessions_free(dev->sessions);
 	nats_free(dev->nats);
+	frags_free(dev->frags);
 	meters_free(dev);
 	drops_free(dev->drops);
 	ports_done(dev);

@@ -135,6 +135,12 @@ static bool route_allows(struct lookup *l)
 
 	if (kind == ROUTE_VM || kind == ROUTE_REMOTE)
 		return true;
+	if (kind == ROUTE_SERVICE) {
+		refuse(l, ICMP_NONE, "action-unsupported", "UNSUPPORTED_ACTION", "find_route",
+		       "route %s of VPC %s leads through service %s, which this device does not have",
+		       prefix_text(&l->route->prefix, text), l->to->name, l->route->service);
+		return false;
+	}
 	refuse(l, kinds[kind].icmp, kinds[kind].code, kinds[kind].reason, "find_route", "route %s %s of VPC %s",
 	       kinds[kind].word, prefix_text(&l->route->prefix, text), l->to->name);
 	return false;
@@ -264,6 +270,16 @@ static void ask_groups(struct lookup *l)
 		refuse_by(l, &j);
 }
 
+static void meter(struct lookup *l)
+{
+	if (!l->src)
+		return;
+	l->e->meter = meter_of(l->src);
+	if (!meter_of_flow(l->w, l->src, &l->p->key, &l->e->flow_meter))
+		refuse(l, ICMP_NONE, "conntrack-full", "FLOW_METERS_FULL", "meter_of_flow",
+		       "all %d meters of flows are in use", FLOW_METERS_MAX);
+}
+
 static void compile(struct lookup *l)
 {
 	bool welcome = find_source(l);
@@ -291,8 +307,7 @@ static void compile(struct lookup *l)
 		to_remote(l);
 	if (l->e->action != ACT_DROP)
 		ask_groups(l);
-	if (l->src)
-		l->e->meter = meter_of(l->src);
+	meter(l);
 }
 
 void slow_path(struct worker *w, struct packet *p)

@@ -4,6 +4,7 @@
  */
 #include "tunnel.h"
 #include "drop.h"
+#include "frag.h"
 #include "icmp.h"
 #include "remote.h"
 #include "rewrite.h"
@@ -94,6 +95,18 @@ static void encapsulate(const struct worker *w, const struct packet *p, uint8_t 
 		head6(ip, inner_len + UDP_VXLAN, tos, &v->addr[1], &r->vtep);
 }
 
+/* Too big for the underlay: in pieces, or not at all. */
+static void send_big(struct worker *w, struct packet *p, const struct port_config *port, uint16_t head)
+{
+	struct packet pieces[FRAG_PIECES_MAX];
+	unsigned int n = frag_cut(w, p, (uint16_t)(port->mtu - head), pieces);
+
+	for (unsigned int i = 0; i < n; i++)
+		tunnel_send(w, &pieces[i], true);
+	if (p->m)
+		drop_too_big(w, p, port, head);
+}
+
 void tunnel_send(struct worker *w, struct packet *p, bool traced)
 {
 	const struct vtep_config *v = &w->config->vtep;
@@ -104,7 +117,7 @@ void tunnel_send(struct worker *w, struct packet *p, bool traced)
 	uint8_t tos = inner_ecn(packet_ip(p)), *at;
 
 	if (p->l3_len + head > port->mtu) {
-		drop_too_big(w, p, port, head);
+		send_big(w, p, port, head);
 		return;
 	}
 	if (r->state != REMOTE_KNOWN) {

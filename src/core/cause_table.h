@@ -67,6 +67,10 @@
 	  "The VM sent more than the rate limit of its port allows.", \
 	  "The device's meter of that port found the packet over the limit; rate and burst are given.", \
 	  "On node %n compare the rate in the evidence with what the VM behind %d sends; raise `rate` in the device's configuration, or slow the sender down.") \
+	X(LIMIT_FLOW, "limit-flow", VT_CLASS_RATE_LIMIT, \
+	  "The flow sent more than the rate limit for each flow of its VM allows.", \
+	  "The device's meter of that flow found the packet over the limit; flow, rate and burst are given.", \
+	  "On node %n compare the rate in the evidence with what the flow sends; raise `flow_rate` of the VM behind %d in the device's configuration, or slow the sender down.") \
 	\
 	/* tenant-config: routes, addresses and ports of the tenant's networks */ \
 	X(ROUTE_MISSING, "route-missing", VT_CLASS_TENANT_CONFIG, \
@@ -221,8 +225,16 @@
 	  "A header of the packet is cut short or has impossible values.", \
 	  "The kernel's drop reason is that of a header that it could not accept.", \
 	  "On node %n run `tcpdump -vvv -XX -i %d` with the trace's filter and look at lengths and versions; the sender or whoever rewrites the packet is at fault.") \
+	X(FRAGMENT_MISSING, "fragment-missing", VT_CLASS_MALFORMED, \
+	  "A fragment came without the first one of its datagram, which alone tells the ports, so it was thrown away.", \
+	  "The device waited for the first fragment, as long as the evidence says, and it did not come there.", \
+	  "Trace the flow with its ports to see where first fragments go; look at node %n's MTUs (`ip link show dev %d`), and have the sender use smaller packets.") \
 	\
 	/* unsupported */ \
+	X(ACTION_UNSUPPORTED, "action-unsupported", VT_CLASS_UNSUPPORTED, \
+	  "The device's configuration asks for something to be done with the packet that the device cannot do.", \
+	  "The device found the route or rule that decides, and has no such action or service; both are given.", \
+	  "On node %n look at that route in the device's configuration: correct it, or move the flow to a device that has the service.") \
 	X(PROTOCOL_UNSUPPORTED, "protocol-unsupported", VT_CLASS_UNSUPPORTED, \
 	  "The node has no handler for the packet's protocol or extension header.", \
 	  "The kernel's drop reason is an unknown or unhandled protocol.", \

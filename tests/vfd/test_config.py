@@ -23,6 +23,17 @@ def edit(*steps, value):
 
 
 GROUP = {"name": "g", "rules": [{"name": "r", "direction": "in", "action": "allow", "proto": "udp", "ports": "9-1"}]}
+SNAT = {"name": "s", "kind": "snat", "vpc": "red", "prefix": "10.0.0.0/8", "addresses": ["198.51.100.1"]}
+DNAT = {"name": "d", "kind": "dnat", "vpc": "red", "proto": "udp", "address": "198.51.100.1", "port": 80, "to": "10.0.1.1"}
+
+
+def nat(*rules):
+    """Translations from blue into red."""
+    config = edit("vpcs", 0, "nat", value=list(rules))
+    config["vpcs"].append({"name": "red", "vni": 200})
+    return config
+
+
 WRONG = {
     "ports[1].mac: '02:00' is not a MAC address": edit("ports", 1, "mac", value="02:00"),
     "ports[0].kind: 'router' is none of: vm, underlay": edit("ports", 0, "kind", value="router"),
@@ -41,6 +52,13 @@ WRONG = {
         edit("vpcs", 0, "remotes", 0, "prefix", value="10.0.0.0/33"),
     "vpcs[0].routes[0].vpc: there is no VPC 'red'":
         edit("vpcs", 0, "routes", value=[{"prefix": "10.0.0.0/8", "kind": "local", "vpc": "red"}]),
+    "vpcs[0].routes[0].service: is missing": edit("vpcs", 0, "routes", value=[{"prefix": "10.0.0.0/8", "kind": "service"}]),
+    "vpcs[0].nat[0]: the vpc of a nat rule is the one outside, not its own": nat({**SNAT, "vpc": "blue"}),
+    "vpcs[0].nat[0]: addresses inside and outside must be of one family": nat({**SNAT, "addresses": ["2001:db8::1"]}),
+    "vpcs[0].nat[0]: needs at least one public address": nat({**SNAT, "addresses": []}),
+    "vpcs[0].nat[0].idle: must be a number from 11 to 86400": nat({**SNAT, "idle": 5}),
+    "vpcs[0].nat[0]: a dnat rule needs the proto tcp or udp": nat({**DNAT, "proto": "icmp"}),
+    "vpcs[0].nat[1]: another dnat rule leads to the same address and port": nat(DNAT, {**DNAT, "port": 81, "to_port": 80}),
     "security_groups[0].rules[0].ports: '9-1' is no range of ports": edit("security_groups", value=[GROUP]),
 }
 

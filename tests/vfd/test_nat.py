@@ -78,9 +78,9 @@ def test_snat(pair, six):
         (INSIDE[six], 4000, PUBLIC[six], 4000)]
 
 
-@with_nat()
+@with_nat(ports="20000-20100")
 def test_tcp_and_ping(pair):
-    """Checksums of both ends are right behind the translation, for TCP with its data and for echo."""
+    """Checksums are right behind the translation of addresses and ports, for TCP with its data and for echo."""
     move_vm2(pair)
     sink = pair.process("vm2", TRAFFIC, "tcp-sink", 5001, "-c", 1, "-t", 10)
     sink.expect("ready")
