@@ -142,6 +142,12 @@ uint8_t vdg_out(struct vdg_worker *worker, unsigned int hop, const struct vdg_pa
 void vdg_local(struct vdg_worker *worker, unsigned int hop, const struct vdg_packet *packet); /* taken by the device */
 void vdg_drop(struct vdg_worker *worker, unsigned int hop, const struct vdg_packet *packet, uint32_t why);
 
+/*
+ * After vdg_in() said 0 for a set: whether it will go on to do so until changed() is called, as the budgets of all its
+ * tasks are used up. The device may then put 0 into the flow's entry, which makes it like any other.
+ */
+bool vdg_spent(struct vdg_worker *worker, uint16_t set);
+
 /* A drop behind vdg_out(), by a queue or a driver, at the same port: it takes the `out` back. */
 void vdg_drop_after_out(struct vdg_worker *worker, unsigned int hop, const struct vdg_packet *packet, uint32_t why);
 

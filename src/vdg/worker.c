@@ -112,6 +112,17 @@ unsigned int vdg_in(struct vdg_worker *worker, uint16_t number, unsigned int hop
 	return set ? colour(worker, set, packet) : 0;
 }
 
+bool vdg_spent(struct vdg_worker *worker, uint16_t number)
+{
+	const struct tasks *tasks = &worker->vdg->tasks;
+	const struct set *set = sets_get(tasks->sets, number);
+
+	for (unsigned int i = 0; set && i < set->n; i++)
+		if (!tasks_spent(tasks, set->slots[i]))
+			return false;
+	return set;
+}
+
 uint8_t vdg_out(struct vdg_worker *worker, unsigned int hop, const struct vdg_packet *packet)
 {
 	bool last = packet->encapsulated && hop >= VDG_HOP_MAX;
