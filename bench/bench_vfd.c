@@ -3,16 +3,16 @@
  * What a packet costs vtrace-vfd: the device as it is built, its ports rings, one worker, which is this program's main
  * thread, pinned to a CPU; tasks come by an agent over libvdg's socket. bench/evaluate drives it.
  *
- * Usage: bench-vfd CPU [FLOWS], FLOWS the size of the flow cache. It says `ready HZ`, HZ the clock of all cycles; then
- * commands on stdin, one answer line each:
- *   flows N                    -> "0": flows that the first VM sends
- *   second N                   -> "0": that the second one sends; `random`: each packet is a new flow; 0: nothing
- *   tasks N none|match|zero|shapes -> "ns sent lost overtaken": removes all tasks and installs these, 100 packets each,
- *                                 while packets are forwarded; ns from the first one to all colouring
- *   run traced|untraced STEPS  -> "packets cycles median passed passed lost lost": cycles in all and of the median
- * turn; what of each VM got through in that time, and did not at all; untraced: by the code that has no VTrace in it
- *   records                    -> "N": that the agent has got so far
- *   dump on|off                -> "N": packets are copied as pcapng to /dev/null from now on; N so far
+ * Usage: bench-vfd CPU [FLOWS], FLOWS the size of the flow cache. It says `ready HZ TASKS`: the clock of all cycles,
+ * and the most tasks that libvdg takes; then commands on stdin, one answer line each: flows N                    ->
+ * "0": flows that the first VM sends second N                   -> "0": that the second one sends; `random`: each
+ * packet is a new flow; 0: nothing tasks N none|match|zero|shapes -> "ns sent lost overtaken": removes all tasks and
+ * installs these, 100 packets each, while packets are forwarded; ns from the first one to all colouring run
+ * traced|untraced STEPS  -> "packets cycles median passed passed lost lost": cycles in all and of the median turn; what
+ * of each VM got through in that time, and did not at all; untraced: by the code that has no VTrace in it pair STEPS ->
+ * "median median packets packets": of turns traced and untraced, so many steps of each, which take turns records ->
+ * "N": that the agent has got so far dump on|off                -> "N": packets are copied as pcapng to /dev/null from
+ * now on; N so far
  */
 #include <inttypes.h>
 #include <rte_cycles.h>
@@ -51,6 +51,7 @@ static const char config_text[] =
 struct bench {
 	struct device dev;
 	struct traffic traffic;
+	struct timing timings[2];
 	struct agent *agent;
 	struct dump *dump;
 };
@@ -112,31 +113,58 @@ static void pin(int cpu, bool others)
 		die("run", "on the CPU given");
 }
 
+static void finish(struct bench *b)
+{
+	traffic_drain(&b->traffic);
+	vdg_idle(b->traffic.worker->vdg);
+}
+
 static void run(struct bench *b, traffic_turn turn, unsigned long steps)
 {
-	struct traffic *t = &b->traffic;
-	const struct source *s = t->sources;
+	const struct source *s = b->traffic.sources;
+	struct timing *timing = &b->timings[0];
 
-	traffic_reset(t);
+	traffic_reset(&b->traffic);
+	timing_reset(timing);
 	for (unsigned long i = 0; i < steps; i++)
-		traffic_step(t, turn);
-	vdg_idle(t->worker->vdg);
-	printf("%" PRIu64 " %" PRIu64 " %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", t->packets, t->cycles,
-	       traffic_median(t), s[0].timed, s[1].timed, s[0].sent - s[0].received, s[1].sent - s[1].received);
+		traffic_step(&b->traffic, turn, timing);
+	finish(b);
+	printf("%" PRIu64 " %" PRIu64 " %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", timing->packets,
+	       timing->cycles, timing_median(timing), s[0].timed, s[1].timed, s[0].sent - s[0].received,
+	       s[1].sent - s[1].received);
+}
+
+/* In the order a b b a: what drifts meets both alike. */
+static void pair(struct bench *b, unsigned long steps)
+{
+	static const traffic_turn turns[] = {worker_turn, worker_turn_untraced};
+
+	traffic_reset(&b->traffic);
+	for (int i = 0; i < 2; i++)
+		timing_reset(&b->timings[i]);
+	for (unsigned long i = 0; i < 2 * steps; i++) {
+		unsigned long which = (i + 1) / 2 % 2;
+
+		traffic_step(&b->traffic, turns[which], &b->timings[which]);
+	}
+	finish(b);
+	printf("%u %u %" PRIu64 " %" PRIu64 "\n", timing_median(&b->timings[0]), timing_median(&b->timings[1]),
+	       b->timings[0].packets, b->timings[1].packets);
 }
 
 static void tasks(struct bench *b, unsigned int number, const char *kind)
 {
 	struct tasks_wanted wanted = {
 	    .number = number, .match = !strcmp(kind, "match"), .shapes = !strcmp(kind, "shapes")};
-	struct traffic *t = &b->traffic;
-	struct source *s = &t->sources[0];
+	struct source *s = &b->traffic.sources[0];
 
-	traffic_reset(t);
+	traffic_reset(&b->traffic);
 	agent_set(b->agent, &wanted);
-	while (!agent_done(b->agent))
-		traffic_step(t, worker_turn);
-	vdg_idle(t->worker->vdg);
+	while (!agent_done(b->agent)) {
+		timing_reset(&b->timings[0]);
+		traffic_step(&b->traffic, worker_turn, &b->timings[0]);
+	}
+	finish(b);
 	printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", agent_arm_ns(b->agent), s->sent,
 	       s->sent - s->received, s->overtaken);
 }
@@ -160,6 +188,8 @@ static bool obey(struct bench *b, char *line)
 		tasks(b, (unsigned int)n, word);
 	} else if (sscanf(line, "run %15s %lu", word, &n) == 2 && n <= STEPS_MAX) {
 		run(b, strcmp(word, "untraced") ? worker_turn : worker_turn_untraced, n);
+	} else if (sscanf(line, "pair %lu", &n) == 1 && n <= STEPS_MAX) {
+		pair(b, n);
 	} else if (!strcmp(line, "records\n")) {
 		printf("%" PRIu64 "\n", agent_records(b->agent));
 	} else if (sscanf(line, "dump %15s", word) == 1) {
@@ -185,12 +215,14 @@ int main(int argc, char **argv)
 	device_open(&b.dev, make_config(argc > 2 ? strtoul(argv[2], NULL, 10) : FLOWS_DEFAULT), socket);
 	if (traffic_open(&b.traffic, &b.dev.workers[0]))
 		die("ports", "DPDK's driver net_ring has not made the rings");
+	if (!timing_init(&b.timings[0]) || !timing_init(&b.timings[1]))
+		die("timings", "no memory");
 	b.traffic.sources[0].flows = 1;
 	pin(cpu, true);
 	b.agent = agent_open(b.dev.vdg, socket);
 	b.dump = dump_open(&b.dev);
 	pin(cpu, false);
-	printf("ready %" PRIu64 "\n", rte_get_tsc_hz());
+	printf("ready %" PRIu64 " %d\n", rte_get_tsc_hz(), VDG_TASKS_MAX);
 	while (fgets(line, sizeof(line), stdin))
 		if (!obey(&b, line))
 			die("this is no command", line);

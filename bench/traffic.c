@@ -19,18 +19,16 @@
 int traffic_open(struct traffic *t, struct worker *worker)
 {
 	t->worker = worker;
-	t->turns = calloc(TRAFFIC_TURNS, sizeof(*t->turns));
 	t->out = rte_ring_lookup("ETH_RXTX0_net_ring0");
 	t->in[0] = rte_ring_lookup("ETH_RXTX0_net_ring1");
 	t->in[1] = rte_ring_lookup("ETH_RXTX0_net_ring2");
 	for (uint8_t i = 0; i < TRAFFIC_PORTS; i++)
 		t->sources[i].vm = i;
-	return t->out && t->in[0] && t->in[1] && t->turns ? 0 : -ENOENT;
+	return t->out && t->in[0] && t->in[1] ? 0 : -ENOENT;
 }
 
 void traffic_reset(struct traffic *t)
 {
-	t->cycles = t->packets = t->disturbed = t->nturns = 0;
 	for (int i = 0; i < TRAFFIC_PORTS; i++)
 		t->sources[i] = (struct source){
 		    .flows = t->sources[i].flows, .random = t->sources[i].random, .vm = t->sources[i].vm};
@@ -43,10 +41,21 @@ static int turn_order(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-uint32_t traffic_median(struct traffic *t)
+bool timing_init(struct timing *timing)
 {
-	qsort(t->turns, t->nturns, sizeof(*t->turns), turn_order);
-	return t->nturns ? t->turns[t->nturns / 2] : 0;
+	*timing = (struct timing){.turns = calloc(TRAFFIC_TURNS, sizeof(*timing->turns))};
+	return timing->turns;
+}
+
+void timing_reset(struct timing *timing)
+{
+	timing->cycles = timing->packets = timing->nturns = 0;
+}
+
+uint32_t timing_median(struct timing *timing)
+{
+	qsort(timing->turns, timing->nturns, sizeof(*timing->turns), turn_order);
+	return timing->nturns ? timing->turns[timing->nturns / 2] : 0;
 }
 
 static uint32_t flow_next(struct source *s)
@@ -89,7 +98,7 @@ static void generate(struct traffic *t, int port)
 	struct source *s = &t->sources[port];
 	unsigned int put;
 
-	if (!s->flows || rte_ring_free_count(t->in[port]) < TRAFFIC_STEP ||
+	if (t->quiet || !s->flows || rte_ring_free_count(t->in[port]) < TRAFFIC_STEP ||
 	    rte_pktmbuf_alloc_bulk(t->worker->dev->pool, mbufs, TRAFFIC_STEP))
 		return;
 	for (int i = 0; i < TRAFFIC_STEP; i++) {
@@ -124,50 +133,64 @@ static long preempted(void)
 }
 
 /*
- * The turns of a step. What each sent is taken out at once: net_ring gives a port what it sends, it must not come
- * back.
+ * The turns of a step; false: disturbed. What each sent is taken out at once: net_ring gives a port what it sends, it
+ * must not come back.
  */
-static unsigned int take_turns(struct traffic *t, traffic_turn turn, struct rte_mbuf **sent)
+static bool take_turns(struct traffic *t, traffic_turn turn, struct timing *timing, struct rte_mbuf **sent,
+                       unsigned int *ret_n)
 {
 	uint64_t begin, all = 0, packets = 0, cycles;
-	unsigned int n = 0;
-	uint32_t before = t->nturns;
+	uint32_t before = timing->nturns;
 	long switches = preempted();
 
+	*ret_n = 0;
 	for (int i = 0; i < TRAFFIC_STEP / BURST; i++) {
 		begin = rte_rdtsc_precise();
 		packets += turn(t->worker);
 		cycles = rte_rdtsc_precise() - begin;
 		all += cycles;
-		if (t->nturns < TRAFFIC_TURNS)
-			t->turns[t->nturns++] = (uint32_t)cycles;
-		n += rte_ring_dequeue_burst(t->out, (void **)sent + n, BURST * TRAFFIC_PORTS, NULL);
+		if (timing->nturns < TRAFFIC_TURNS)
+			timing->turns[timing->nturns++] = (uint32_t)cycles;
+		*ret_n += rte_ring_dequeue_burst(t->out, (void **)sent + *ret_n, BURST * TRAFFIC_PORTS, NULL);
 	}
 	if (preempted() != switches) {
-		t->nturns = before;
-		t->disturbed++;
-		return n;
+		timing->nturns = before;
+		return false;
 	}
-	t->cycles += all;
-	t->packets += packets;
-	return n;
+	timing->cycles += all;
+	timing->packets += packets;
+	return true;
 }
 
-void traffic_step(struct traffic *t, traffic_turn turn)
+void traffic_step(struct traffic *t, traffic_turn turn, struct timing *timing)
 {
 	struct rte_mbuf *sent[TRAFFIC_STEP * TRAFFIC_PORTS];
-	uint64_t received[TRAFFIC_PORTS], disturbed = t->disturbed;
+	uint64_t received[TRAFFIC_PORTS];
 	unsigned int n;
+	bool timed;
 
 	for (int i = 0; i < TRAFFIC_PORTS; i++) {
 		generate(t, i);
 		received[i] = t->sources[i].received;
 	}
-	n = take_turns(t, turn, sent);
+	timed = take_turns(t, turn, timing, sent, &n);
 	for (unsigned int i = 0; i < n; i++)
 		receive(t, sent[i]);
 	if (n)
 		rte_pktmbuf_free_bulk(sent, n);
-	for (int i = 0; i < TRAFFIC_PORTS && t->disturbed == disturbed; i++)
+	for (int i = 0; i < TRAFFIC_PORTS && timed; i++)
 		t->sources[i].timed += t->sources[i].received - received[i];
+}
+
+void traffic_drain(struct traffic *t)
+{
+	static uint32_t turns[TRAFFIC_TURNS];
+	struct timing ignored = {.turns = turns};
+
+	t->quiet = true;
+	while (rte_ring_count(t->in[0]) || rte_ring_count(t->in[1])) {
+		traffic_step(t, worker_turn, &ignored);
+		timing_reset(&ignored);
+	}
+	t->quiet = false;
 }

@@ -27,21 +27,27 @@ struct source {
 	uint64_t timed; /* received in steps that are in the time */
 };
 
+/* Of the device, in steps that were not disturbed. */
+struct timing {
+	uint64_t cycles, packets;
+	uint32_t *turns; /* cycles of each turn, as far as there is room */
+	uint32_t nturns;
+};
+
 struct traffic {
 	struct worker *worker;
 	struct rte_ring *in[TRAFFIC_PORTS], *out;
 	struct source sources[TRAFFIC_PORTS];
-	uint64_t cycles, packets; /* of the device, in steps that were not disturbed */
-	uint64_t disturbed;       /* steps */
-	uint32_t *turns;          /* cycles of each turn, as far as there is room */
-	uint32_t nturns;
+	bool quiet; /* the VMs send nothing */
 };
 
 int traffic_open(struct traffic *t, struct worker *worker); /* -ENOENT: the device has no such ports */
-void traffic_step(struct traffic *t, traffic_turn turn);
-void traffic_reset(struct traffic *t); /* of all counts */
+void traffic_reset(struct traffic *t);                      /* of all counts */
+void traffic_step(struct traffic *t, traffic_turn turn, struct timing *timing);
+void traffic_drain(struct traffic *t); /* until all that was sent has gone through the device */
 
-/* Cycles of the median turn: what else runs on the machine does not show in it. */
-uint32_t traffic_median(struct traffic *t);
+bool timing_init(struct timing *timing); /* false: no memory */
+void timing_reset(struct timing *timing);
+uint32_t timing_median(struct timing *timing); /* cycles of the median turn: what else runs does not show in it */
 
 #endif

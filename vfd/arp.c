@@ -139,21 +139,22 @@ bool arp_from_vm(struct worker *w, struct packet *p)
 	const uint8_t *at = rte_pktmbuf_mtod(p->m, const uint8_t *), *mac;
 	uint32_t len = rte_pktmbuf_data_len(p->m);
 	const struct vpc *vpc;
-	const struct vm *vm = config_vm_of_port(w->config, p->in, &vpc);
+	const struct vm *vm;
 	struct addr target;
 
+	if (!is_arp(at, len) && !is_solicit(at, len))
+		return false;
+	vm = config_vm_of_port(w->config, p->in, &vpc);
 	if (is_arp(at, len)) {
 		target = addr_of4(at + 38);
 		mac = vm && at[21] == 1 ? mac_for(vpc, vm, &target) : NULL;
 		if (mac)
 			arp_send(w, p->in, true, at + 22, at + 28, mac, at + 38);
-	} else if (is_solicit(at, len)) {
+	} else {
 		memcpy(target.b, at + 62, 16);
 		mac = vm ? mac_for(vpc, vm, &target) : NULL;
 		if (mac)
 			answer_nd(w, p->in, at, mac, target.b);
-	} else {
-		return false;
 	}
 	rte_pktmbuf_free(p->m);
 	p->m = NULL;
