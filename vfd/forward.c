@@ -4,6 +4,7 @@
  * costs one test of the burst's sets and hops, OR-ed; the two ways behind it are the same code, compiled twice.
  */
 #include "forward.h"
+#include "admit.h"
 #include "arp.h"
 #include "drop.h"
 #include "flow.h"
@@ -200,7 +201,7 @@ static void forward_waiting(struct worker *w)
 void forward_burst(struct worker *w, unsigned int port, struct rte_mbuf **mbufs, unsigned int n)
 {
 	struct packet packets[BURST], *list[BURST] = {NULL};
-	unsigned int count = 0, marks = 0;
+	unsigned int count = 0, kept = 0, marks = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
@@ -213,13 +214,16 @@ void forward_burst(struct worker *w, unsigned int port, struct rte_mbuf **mbufs,
 	}
 	flows_find(w->flows, list, count, w);
 	for (unsigned int i = 0; i < count; i++) {
+		if (!list[i]->entry && !list[i]->known && !admit_flow(w, list[i]))
+			continue;
 		if (!list[i]->entry)
 			slow_path(w, list[i]);
 		marks |= list[i]->entry->set | list[i]->hop;
+		list[kept++] = list[i];
 	}
-	if (marks)
-		act_traced(w, list, count);
+	if (VFD_TRACE && marks)
+		act_traced(w, list, kept);
 	else
-		act_plain(w, list, count);
+		act_plain(w, list, kept);
 	forward_waiting(w);
 }
