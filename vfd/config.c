@@ -6,6 +6,7 @@
 #include "reader.h"
 
 #include <netinet/in.h>
+#include <rte_rib6.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -503,6 +504,7 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->ngroups; i++)
 		free(config->groups[i].rules);
 	for (size_t i = 0; i < config->nvpcs; i++) {
+		rte_rib6_free(config->vpcs[i].tree);
 		free(config->vpcs[i].vms);
 		free(config->vpcs[i].routes);
 		free(config->vpcs[i].nats);
@@ -531,8 +533,18 @@ const struct vm *config_vm_of_port(const struct config *config, unsigned int por
 	return NULL;
 }
 
+static const struct route *route_of_tree(const struct vpc *vpc, const struct addr *dst)
+{
+	struct rte_rib6_node *node = rte_rib6_lookup(vpc->tree, dst->b);
+	uint64_t at;
+
+	return node && !rte_rib6_get_nh(node, &at) ? &vpc->routes[at] : NULL;
+}
+
 const struct route *config_route(const struct vpc *vpc, const struct addr *dst)
 {
+	if (vpc->tree)
+		return route_of_tree(vpc, dst);
 	for (size_t i = 0; i < vpc->nroutes; i++)
 		if (prefix_has(&vpc->routes[i].prefix, dst))
 			return &vpc->routes[i];

@@ -131,6 +131,7 @@ struct vpc {
 	size_t nvms;
 	struct route *routes; /* longest prefix first */
 	size_t nroutes;
+	struct rte_rib6 *tree; /* of the routes, where they are many: route.h */
 	struct nat_rule *nats; /* the first that fits counts */
 	size_t nnats;
 };

@@ -19,11 +19,10 @@
 /* A datagram: RFC 791's four, and the network that they are of. */
 struct datagram_key {
 	struct addr src, dst;
-	uint32_t id, vni;
-	uint16_t port;
-	uint8_t proto, family;
-};
-_Static_assert(sizeof(struct datagram_key) == 44, "keys are compared as bytes: no padding");
+	uint32_t id, vni, port;
+	uint16_t proto, family;
+} __attribute__((aligned(8))); /* rte_hash_crc() reads words */
+_Static_assert(sizeof(struct datagram_key) == 48, "keys are compared as bytes: no padding");
 
 struct datagram {
 	uint32_t made_ms;

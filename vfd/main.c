@@ -11,6 +11,7 @@
 #include "nat.h"
 #include "ports.h"
 #include "remote.h"
+#include "route.h"
 #include "security.h"
 #include "trace.h"
 
@@ -133,6 +134,11 @@ static void reload(struct device *dev, const char *path)
 		config_free(new);
 		new = NULL;
 	}
+	if (new &&routes_load(new)) {
+		snprintf(error, sizeof(error), "no memory for its routes");
+		config_free(new);
+		new = NULL;
+	}
 	if (!new) {
 		fprintf(stderr, "vtrace-vfd: %s: %s; the old configuration stays\n", path, error);
 		return;
@@ -214,15 +220,16 @@ static void stop(struct device *dev)
 	frags_free(dev->frags);
 	meters_free(dev);
 	drops_free(dev->drops);
+	routes_free((struct config *)dev->config);
 	ports_done(dev);
 }
 
 /* All that is needed before packets flow; what was made is undone by stop(). */
-static int prepare(struct device *dev, const struct options *o, const struct config *config, int *ret_ctl)
+static int prepare(struct device *dev, const struct options *o, struct config *config, int *ret_ctl)
 {
 	char error[VDG_ERROR_MAX];
 
-	if (tables_new(dev, config))
+	if (tables_new(dev, config) || routes_load(config))
 		return fail("tables", "no memory");
 	if (o->socket && trace_open(dev, o->socket, error)) {
 		fprintf(stderr, "vtrace-vfd: %s\n", error); /* it names the socket */
@@ -237,7 +244,7 @@ static int prepare(struct device *dev, const struct options *o, const struct con
 	return workers_start(dev) ? fail("workers", "no memory") : 0;
 }
 
-static int run(struct device *dev, const struct options *o, const struct config *config, int signals)
+static int run(struct device *dev, const struct options *o, struct config *config, int signals)
 {
 	char error[512];
 	int ctl = -1, status;

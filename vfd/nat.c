@@ -23,7 +23,7 @@ struct tuple {
 	uint32_t vni;
 	uint16_t port;
 	uint8_t proto, outside;
-};
+} __attribute__((aligned(8))); /* rte_hash_crc() reads words */
 _Static_assert(sizeof(struct tuple) == 24, "keys are compared as bytes: no padding");
 
 struct translation {

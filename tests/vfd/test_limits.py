@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A rate limit for each flow of a VM, and actions that the device does not have."""
 
+import signal
+
 import pytest
 
 from device import wait_for
@@ -52,3 +54,33 @@ def test_unsupported_action(pair):
         "unsupported", "action-unsupported", "proven", "a", "vm1"), cause
     assert cause["reason"] == "UNSUPPORTED_ACTION"
     assert "route 10.9.0.0/16 of VPC blue leads through service ids-1" in cause["evidence"]
+
+
+def many_routes(configs):
+    """Thousands of routes, in no order, around those that decide: the longest prefix, and the first of two equal ones."""
+    routes = [{"prefix": f"10.{net}.{i}.0/24", "kind": "unreachable"} for i in range(250) for net in range(20, 40)]
+    routes[100:100] = [{"prefix": p, "kind": kind} for p, kind in (
+        ("0.0.0.0/0", "prohibit"), ("10.16.0.0/12", "blackhole"), ("10.25.7.0/26", "blackhole"), ("10.25.7.0/26", "prohibit"))]
+    configs["a"]["vpcs"][0]["routes"] = routes
+
+
+@pytest.mark.parametrize("pair", [{"change": many_routes}], indirect=True, ids=["5000"])
+def test_many_routes(pair):
+    """The longest prefix decides, whatever the order; and the same behind a reload, for fewer routes, too."""
+    def sent(dst, evidence):
+        pair.send("vm1", dst, 5000, "-c", 1)
+        wait_for(evidence, lambda: [row for row in pair.show("a", "drops") if row["evidence"] == evidence])
+
+    sent("10.25.7.9", "route blackhole 10.25.7.0/26 of VPC blue")
+    sent("10.25.7.99", "route unreachable 10.25.7.0/24 of VPC blue")
+    sent("10.25.255.1", "route blackhole 10.16.0.0/12 of VPC blue")
+    sent("192.0.2.1", "route prohibit 0.0.0.0/0 of VPC blue")
+    assert "0% packet loss" in pair.sh("vm1", "ping -c 1 -W 5 10.0.1.2").stdout
+    assert "0% packet loss" in pair.sh("vm1", "ping -c 1 -W 5 fd00:1::2").stdout
+    for routes in pair.configs["a"]["vpcs"][0]["routes"][::-1], [{"prefix": "10.25.7.0/25", "kind": "prohibit"}]:
+        pair.configs["a"]["vpcs"][0]["routes"] = routes
+        pair.write("a")
+        pair.devices["a"].popen.send_signal(signal.SIGHUP)
+        pair.devices["a"].expect("reloaded:")
+        assert "0% packet loss" in pair.sh("vm1", "ping -c 1 -W 5 10.0.1.2").stdout
+    sent("10.25.7.9", "route prohibit 10.25.7.0/25 of VPC blue")
