@@ -46,6 +46,7 @@ static void arp_send(struct worker *w, unsigned int port, bool reply, const uint
 
 	if (!at)
 		return;
+	atomic_fetch_add_explicit(&w->dev->ports[port].made, 1, memory_order_relaxed);
 	ether(at, dst_mac ? dst_mac : all, src_mac, RTE_ETHER_TYPE_ARP);
 	memcpy(at + 14, head, sizeof(head));
 	at[21] = reply ? 2 : 1;
@@ -67,6 +68,7 @@ static void nd_send(struct worker *w, unsigned int port, uint8_t type, const uin
 
 	if (!at)
 		return;
+	atomic_fetch_add_explicit(&w->dev->ports[port].made, 1, memory_order_relaxed);
 	ether(at, dst_mac, src_mac, RTE_ETHER_TYPE_IPV6);
 	ip[0] = 0x60;
 	ip[5] = 32;

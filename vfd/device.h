@@ -74,6 +74,10 @@ struct port {
 	struct mac mac;
 	rte_spinlock_t tx_lock; /* workers share a port's one queue */
 	atomic_ullong rx, tx, tx_full;
+	atomic_ullong
+	    own; /* of rx: for the device itself, which used them up (ARP, discovery, its gateway's addresses) */
+	atomic_ullong
+	    made; /* the device's own answers, questions, ICMP errors. Of all ports: rx + made = tx + own + drops */
 };
 
 struct worker {
