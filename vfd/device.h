@@ -95,6 +95,10 @@ struct port {
 	uint64_t used;                              /* cycles of its worker, see worker_turn() */
 	uint32_t tokens, begun_ms, busy_rate, busy; /* of new flows, admit.c */
 	atomic_ullong rx, tx, tx_full;
+	atomic_ullong
+	    own; /* of rx: for the device itself, which used them up (ARP, discovery, its gateway's addresses) */
+	atomic_ullong
+	    made; /* the device's own answers, questions, ICMP errors. Of all ports: rx + made = tx + own + drops */
 };
 
 struct worker {

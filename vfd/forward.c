@@ -34,6 +34,7 @@ static bool take(struct worker *w, struct packet *p, const struct port *port)
 			break;
 		case OUTER_ARP:
 			arp_from_underlay(w, p);
+			atomic_fetch_add_explicit(&w->dev->ports[p->in].own, 1, memory_order_relaxed);
 			return false;
 		case OUTER_ECN:
 			parse_tenant(p);
@@ -45,7 +46,10 @@ static bool take(struct worker *w, struct packet *p, const struct port *port)
 			return false;
 		}
 	}
-	return rte_pktmbuf_data_len(p->m) < 14 + 20 || !arp_from_tenant(w, p);
+	if (rte_pktmbuf_data_len(p->m) < 14 + 20 || !arp_from_tenant(w, p))
+		return true;
+	atomic_fetch_add_explicit(&w->dev->ports[p->in].own, 1, memory_order_relaxed);
+	return false;
 }
 
 /* Parses what is a tenant's packet and can be read; the others are dropped. False: it was. */
@@ -109,6 +113,7 @@ static void to_gateway(struct worker *w, struct packet *p, bool traced)
 {
 	if (traced && p->hop)
 		trace_local(w, p);
+	atomic_fetch_add_explicit(&w->dev->ports[p->in].own, 1, memory_order_relaxed);
 	if (icmp_echo(w, p))
 		return;
 	rte_pktmbuf_free(p->m); /* the gateway has nothing else to say */

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from device import ROOT, VFD, base_config, command
+from device import ROOT, VFD, VTRACE, base_config, command
 
 
 def check(path):
@@ -96,4 +96,22 @@ def test_documented(tmp_path):
 
 def test_usage():
     assert command(VFD, check=False).returncode == 2
+    assert command(VFD, "ctl", check=False).returncode == 2
     assert command(VFD, "--help").stdout.startswith("usage: vtrace-vfd --config FILE")
+    assert command(VFD, "--version").stdout == command(VTRACE, "--version").stdout.replace("vtrace", "vtrace-vfd")
+
+
+def test_no_device_to_ask(tmp_path):
+    done = command(VFD, "ctl", tmp_path / "ctl", "show", "drops", check=False)
+    assert (done.returncode, done.stderr) == (1, f"vtrace-vfd: cannot ask the device at {tmp_path}/ctl: No such file or directory; "
+                                              "does one run with --ctl and this path?\n")
+
+
+@pytest.mark.parametrize("line, words", [
+    ("vtrace-vfd --c", "--config --ctl --check"), ("vtrace-vfd ctl /x sh", "show"), ("vtrace-vfd ctl /x show f", "flows"),
+    ("vtrace-vfd ctl /x show drops ", "--json")])
+def test_completion(line, words):
+    """As bash asks for it: the words that the last one can become."""
+    script = (f"source {ROOT}/packaging/completion/vtrace-vfd; read -ra COMP_WORDS <<<'{line}'; [[ '{line}' != *' ' ]] || COMP_WORDS+=('');"
+              "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _vtrace_vfd; echo ${COMPREPLY[*]}")
+    assert command("bash", "-c", script).stdout.split() == words.split()
