@@ -4,7 +4,6 @@
 import contextlib
 
 import forwarding
-import latency
 from client import Client
 from lab import SERVER, System
 
@@ -21,48 +20,38 @@ def spent(client, path):
         yield
 
 
+@contextlib.contextmanager
+def agents(lab):
+    """A server and agents run; a client of theirs."""
+    system = System(lab)
+    client = Client(lab, SERVER)
+    try:
+        yield client
+    finally:
+        client.close()
+        system.stop()
+
+
 class Rounds(forwarding.Rounds):
     """A round over the paper's settings: nothing, agent, ten, ten-spent, tcpdump-match."""
 
     def round(self, _=False):
         self.visit("tcpdump-match", lambda: forwarding.tcpdump(self.lab, forwarding.MATCHING_DUMP), loads=True)
         self.visit("nothing")
-        system = System(self.lab)
-        client = Client(self.lab, SERVER)
-        try:
+        with agents(self.lab) as client:
             self.visit("agent")
             self.visit("ten", lambda: forwarding.tasks(client, forwarding.one_shape(10)))
             self.visit("ten-spent", lambda: spent(client, self.path))
-        finally:
-            client.close()
-            system.stop()
 
 
-def sweep_tasks(lab, path, frames, numbers, rounds):
+def sweep_tasks(client, path, frames, numbers, rounds):
     """{number: (ratios to no task, ns a packet)}"""
     result = {n: {"ratio": [], "ns": []} for n in numbers if n <= TASKS_MAX}
-    system = System(lab)
-    client = Client(lab, SERVER)
-    try:
-        for _ in range(rounds):
-            for number, row in result.items():
-                base = min(path.run(frames)[0] for _ in range(forwarding.RUNS))
-                with forwarding.tasks(client, forwarding.one_shape(number)):
-                    ns = min(path.run(frames)[0] for _ in range(forwarding.RUNS))
-                row["ns"].append(ns)
-                row["ratio"].append(ns / base)
-    finally:
-        client.close()
-        system.stop()
+    for _ in range(rounds):
+        for number, row in result.items():
+            base = min(path.run(frames)[0] for _ in range(forwarding.RUNS))
+            with forwarding.tasks(client, forwarding.one_shape(number)):
+                ns = min(path.run(frames)[0] for _ in range(forwarding.RUNS))
+            row["ns"].append(ns)
+            row["ratio"].append(ns / base)
     return result
-
-
-def arming(lab, number):
-    """ms from POST to `tracing`, three agents armed."""
-    system = System(lab)
-    client = Client(lab, SERVER)
-    try:
-        return latency.arming(client, number)[0]
-    finally:
-        client.close()
-        system.stop()
