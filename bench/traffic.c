@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define FRAME  60
-#define TUNNEL 50     /* bytes of VXLAN over IPv4 in front of a frame */
-#define STRIDE 611953 /* a prime above half of the flows: neighbours in time are none in memory */
-#define SEQ_AT 42     /* behind Ethernet, IPv4 and UDP */
-#define VM_AT  29     /* last byte of the source address */
+#define FRAME         60
+#define TUNNEL        50     /* bytes of VXLAN over IPv4 in front of a frame */
+#define STRIDE        611953 /* a prime above half of the flows: neighbours in time are none in memory */
+#define TRAFFIC_TURNS (TRAFFIC_STEPS * (TRAFFIC_STEP / BURST))
+#define SEQ_AT        42 /* behind Ethernet, IPv4 and UDP */
+#define VM_AT         29 /* last byte of the source address */
 
 int traffic_open(struct traffic *t, struct worker *worker)
 {
@@ -43,19 +44,41 @@ static int turn_order(const void *a, const void *b)
 
 bool timing_init(struct timing *timing)
 {
-	*timing = (struct timing){.turns = calloc(TRAFFIC_TURNS, sizeof(*timing->turns))};
-	return timing->turns;
+	*timing = (struct timing){.turns = calloc(TRAFFIC_TURNS, sizeof(*timing->turns)),
+	                          .steps = calloc(TRAFFIC_STEPS, sizeof(*timing->steps))};
+	return timing->turns && timing->steps;
 }
 
 void timing_reset(struct timing *timing)
 {
-	timing->cycles = timing->packets = timing->nturns = 0;
+	timing->cycles = timing->packets = timing->nturns = timing->nsteps = 0;
 }
 
 uint32_t timing_median(struct timing *timing)
 {
 	qsort(timing->turns, timing->nturns, sizeof(*timing->turns), turn_order);
 	return timing->nturns ? timing->turns[timing->nturns / 2] : 0;
+}
+
+static int step_order(const void *a, const void *b)
+{
+	const struct step *x = a, *y = b;
+
+	return (x->cycles > y->cycles) - (x->cycles < y->cycles);
+}
+
+uint64_t timing_passed(struct timing *timing, uint64_t *ret_cycles)
+{
+	struct step *steps = timing->steps;
+	uint64_t passed = 0;
+
+	qsort(steps, timing->nsteps, sizeof(*steps), step_order);
+	*ret_cycles = 0;
+	for (uint32_t i = 0; i < timing->nsteps && steps[i].cycles <= 3 * steps[timing->nsteps / 2].cycles; i++) {
+		*ret_cycles += steps[i].cycles;
+		passed += steps[i].passed[0];
+	}
+	return passed;
 }
 
 static uint32_t flow_next(struct source *s)
@@ -165,7 +188,8 @@ static bool take_turns(struct traffic *t, traffic_turn turn, struct timing *timi
 void traffic_step(struct traffic *t, traffic_turn turn, struct timing *timing)
 {
 	struct rte_mbuf *sent[TRAFFIC_STEP * TRAFFIC_PORTS];
-	uint64_t received[TRAFFIC_PORTS];
+	uint64_t received[TRAFFIC_PORTS], cycles = timing->cycles;
+	struct step *step;
 	unsigned int n;
 	bool timed;
 
@@ -178,19 +202,20 @@ void traffic_step(struct traffic *t, traffic_turn turn, struct timing *timing)
 		receive(t, sent[i]);
 	if (n)
 		rte_pktmbuf_free_bulk(sent, n);
-	for (int i = 0; i < TRAFFIC_PORTS && timed; i++)
-		t->sources[i].timed += t->sources[i].received - received[i];
+	if (!timed || timing->nsteps == TRAFFIC_STEPS)
+		return;
+	step = &timing->steps[timing->nsteps++];
+	step->cycles = timing->cycles - cycles;
+	for (int i = 0; i < TRAFFIC_PORTS; i++)
+		step->passed[i] = (uint32_t)(t->sources[i].received - received[i]);
 }
 
 void traffic_drain(struct traffic *t)
 {
-	static uint32_t turns[TRAFFIC_TURNS];
-	struct timing ignored = {.turns = turns};
+	struct timing nothing = {.nturns = TRAFFIC_TURNS, .nsteps = TRAFFIC_STEPS};
 
 	t->quiet = true;
-	while (rte_ring_count(t->in[0]) || rte_ring_count(t->in[1])) {
-		traffic_step(t, worker_turn, &ignored);
-		timing_reset(&ignored);
-	}
+	while (rte_ring_count(t->in[0]) || rte_ring_count(t->in[1]))
+		traffic_step(t, worker_turn, &nothing);
 	t->quiet = false;
 }

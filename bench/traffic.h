@@ -14,7 +14,7 @@
 
 #define TRAFFIC_STEP  256 /* packets for a port in a step: a quarter of its ring, in the cache as a NIC's would be */
 #define TRAFFIC_PORTS 2   /* of VMs */
-#define TRAFFIC_TURNS (1 << 20)
+#define TRAFFIC_STEPS 131072
 
 typedef unsigned int (*traffic_turn)(struct worker *w);
 
@@ -24,7 +24,6 @@ struct source {
 	uint32_t random; /* 0; else the state of a generator: every packet is another flow's */
 	uint8_t vm;      /* its address is 10.0.0.(vm + 1) */
 	uint64_t sent, received, overtaken, expected;
-	uint64_t timed; /* received in steps that are in the time */
 };
 
 /* Of the device, in steps that were not disturbed. */
@@ -32,6 +31,11 @@ struct timing {
 	uint64_t cycles, packets;
 	uint32_t *turns; /* cycles of each turn, as far as there is room */
 	uint32_t nturns;
+	struct step {
+		uint64_t cycles;
+		uint32_t passed[TRAFFIC_PORTS]; /* packets of each VM */
+	} * steps;
+	uint32_t nsteps;
 };
 
 struct traffic {
@@ -49,5 +53,9 @@ void traffic_drain(struct traffic *t); /* until all that was sent has gone throu
 bool timing_init(struct timing *timing); /* false: no memory */
 void timing_reset(struct timing *timing);
 uint32_t timing_median(struct timing *timing); /* cycles of the median turn: what else runs does not show in it */
+
+/* Packets of the first VM, and cycles in which they passed: of all steps but those that took thrice the median's time.
+ */
+uint64_t timing_passed(struct timing *timing, uint64_t *ret_cycles);
 
 #endif

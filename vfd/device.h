@@ -93,6 +93,7 @@ struct port {
 	struct mac mac;
 	rte_spinlock_t tx_lock;                     /* workers share a port's one queue */
 	uint64_t used;                              /* cycles of its worker, see worker_turn() */
+	bool refused;                               /* new flows of this burst, which then counts twice */
 	uint32_t tokens, begun_ms, busy_rate, busy; /* of new flows, admit.c */
 	atomic_ullong rx, tx, tx_full;
 	atomic_ullong

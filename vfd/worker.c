@@ -94,15 +94,17 @@ static unsigned int serve(struct worker *w, unsigned int number)
 	if (!n)
 		return 0;
 	atomic_fetch_add_explicit(&port->rx, n, memory_order_relaxed);
+	port->refused = false;
 	forward_burst(w, number, mbufs, n);
 	worker_flush(w);
-	port->used = RTE_MAX(port->used, w->served) + (rte_rdtsc() - w->now_tsc);
+	port->used = RTE_MAX(port->used, w->served) + ((rte_rdtsc() - w->now_tsc) << port->refused);
 	return n;
 }
 
 /*
  * A burst from each port, but for those whose packets have cost the worker more time by SHARE than those of another
- * port that has some: what is dear (new flows, refused ones) is taken from the time of the port that it comes from.
+ * port that has some: what is dear is taken from the time of the port that it comes from. A burst with flows beyond the
+ * port's budget counts twice, so that the port's neighbours keep more than half of the time.
  */
 static unsigned int serve_all(struct worker *w, bool *ret_waiting)
 {
