@@ -27,12 +27,8 @@
 #include "bench/dump.h"
 #include "bench/traffic.h"
 #include "bench/untraced.h"
-#include "vfd/drop.h"
-#include "vfd/flow.h"
-#include "vfd/meter.h"
 #include "vfd/ports.h"
-#include "vfd/remote.h"
-#include "vfd/security.h"
+#include "vfd/route.h"
 #include "vfd/trace.h"
 
 #define STEPS_MAX     TRAFFIC_STEPS
@@ -79,26 +75,15 @@ static struct config *make_config(unsigned long flows)
 	return c;
 }
 
-static void device_open(struct device *dev, const struct config *c, const char *socket)
+static void device_make(struct device *dev, struct config *c, const char *socket)
 {
-	char error[512];
+	char error[DEVICE_ERROR_MAX];
 
 	if (ports_init(dev, c, error, sizeof(error)))
 		die("ports", error);
 	dev->config = c;
-	dev->epoch = 1;
-	dev->nworkers = 1;
-	dev->workers[0].dev = dev;
-	dev->remotes = remotes_new();
-	dev->sessions = sessions_new();
-	dev->workers[0].flows = flows_new(0, c->flows);
-	if (!dev->remotes || !dev->sessions || !dev->workers[0].flows)
-		die("tables", "no memory");
-	if (trace_open(dev, socket, error))
-		die("libvdg", error);
-	dev->drops = drops_new(dev);
-	if (!dev->drops || meters_load(dev, c))
-		die("tables", "no memory");
+	if (routes_load(c) || device_open(dev, socket, error))
+		die("device", error);
 }
 
 /* This thread on the CPU given; before that, threads that shall be elsewhere are made on all others. */
@@ -220,7 +205,7 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	snprintf(socket, sizeof(socket), "/tmp/vtrace-bench-vfd-%d.sock", (int)getpid());
-	device_open(&b.dev, make_config(argc > 2 ? strtoul(argv[2], NULL, 10) : FLOWS_DEFAULT), socket);
+	device_make(&b.dev, make_config(argc > 2 ? strtoul(argv[2], NULL, 10) : FLOWS_DEFAULT), socket);
 	if (traffic_open(&b.traffic, &b.dev.workers[0]))
 		die("ports", "DPDK's driver net_ring has not made the rings");
 	if (!timing_init(&b.timings[0]) || !timing_init(&b.timings[1]))

@@ -142,6 +142,15 @@ static inline uint8_t *packet_ip(const struct packet *p)
 	return rte_pktmbuf_mtod_offset(p->m, uint8_t *, 14);
 }
 
+#define DEVICE_ERROR_MAX 512
+
+/*
+ * Makes the tables for dev->config, and libvdg's socket where one is named; ports are there (ports.h), workers' threads
+ * are not. -errno, and `error` (DEVICE_ERROR_MAX) says what failed, on what; device_close() is for that, too.
+ */
+int device_open(struct device *dev, const char *socket, char *error);
+void device_close(struct device *dev); /* when workers have ended */
+
 /* Puts a whole frame on a port's queue of this burst; takes the mbuf. */
 void worker_send(struct worker *w, unsigned int port, struct rte_mbuf *m);
 /* A traced packet behind trace_out(), at once, so that it is known whether the port took it; `head` bytes of tunnel. */

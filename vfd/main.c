@@ -4,15 +4,9 @@
  * configuration says. The main thread answers signals, the control socket and VTrace's agent; workers forward.
  */
 #include "ctl.h"
-#include "drop.h"
-#include "flow.h"
-#include "frag.h"
 #include "meter.h"
-#include "nat.h"
 #include "ports.h"
-#include "remote.h"
 #include "route.h"
-#include "security.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -179,85 +173,53 @@ static int fail(const char *what, const char *why)
 	return 1;
 }
 
-static int tables_new(struct device *dev, const struct config *config)
-{
-	dev->config = config;
-	dev->epoch = 1;
-	dev->nworkers = config->workers;
-	dev->remotes = remotes_new();
-	dev->sessions = sessions_new();
-	dev->nats = nats_new();
-	dev->frags = frags_new();
-	return dev->remotes && dev->sessions && dev->nats && dev->frags ? 0 : -ENOMEM;
-}
-
-static int workers_start(struct device *dev)
-{
-	for (unsigned int i = 0; i < dev->nworkers; i++) {
-		dev->workers[i].dev = dev;
-		dev->workers[i].number = i;
-		if (worker_start(&dev->workers[i])) {
-			dev->nworkers = i;
-			return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
-static void stop(struct device *dev)
+static void stop(struct device *dev, unsigned int started)
 {
 	dev->stop = true;
-	for (unsigned int i = 0; i < dev->nworkers; i++) {
-		if (!dev->workers[i].flows)
-			continue;
+	for (unsigned int i = 0; i < started; i++)
 		pthread_join(dev->workers[i].thread, NULL);
-		flows_free(dev->workers[i].flows);
-	}
-	trace_close(dev);
-	remotes_free(dev->remotes);
-	sessions_free(dev->sessions);
-	nats_free(dev->nats);
-	frags_free(dev->frags);
-	meters_free(dev);
-	drops_free(dev->drops);
+	device_close(dev);
 	routes_free((struct config *)dev->config);
 	ports_done(dev);
 }
 
 /* All that is needed before packets flow; what was made is undone by stop(). */
-static int prepare(struct device *dev, const struct options *o, struct config *config, int *ret_ctl)
+static int prepare(struct device *dev, const struct options *o, struct config *config, int *ret_ctl,
+                   unsigned int *ret_started)
 {
-	char error[VDG_ERROR_MAX];
+	char error[DEVICE_ERROR_MAX];
 
-	if (tables_new(dev, config) || routes_load(config))
+	dev->config = config;
+	if (routes_load(config))
 		return fail("tables", "no memory");
-	if (o->socket && trace_open(dev, o->socket, error)) {
-		fprintf(stderr, "vtrace-vfd: %s\n", error); /* it names the socket */
+	if (device_open(dev, o->socket, error)) {
+		fprintf(stderr, "vtrace-vfd: %s\n", error); /* it names what failed */
 		return 1;
 	}
-	dev->drops = drops_new(dev);
-	if (!dev->drops || meters_load(dev, config))
-		return fail("tables", "no memory, or a rate limit that DPDK does not take");
 	if (o->ctl && (*ret_ctl = ctl_listen(o->ctl)) < 0)
 		return fail(o->ctl,
 		            *ret_ctl == -EADDRINUSE ? "another device serves this socket" : strerror(-*ret_ctl));
-	return workers_start(dev) ? fail("workers", "no memory") : 0;
+	for (; *ret_started < dev->nworkers; ++*ret_started)
+		if (worker_start(&dev->workers[*ret_started]))
+			return fail("workers", "no memory");
+	return 0;
 }
 
 static int run(struct device *dev, const struct options *o, struct config *config, int signals)
 {
 	char error[512];
+	unsigned int started = 0;
 	int ctl = -1, status;
 
 	if (ports_init(dev, config, error, sizeof(error)))
 		return fail(o->config, error);
-	status = prepare(dev, o, config, &ctl);
+	status = prepare(dev, o, config, &ctl, &started);
 	if (!status) {
 		fprintf(stderr, "ready: %u ports, %u worker%s\n", dev->nports, dev->nworkers,
 		        dev->nworkers == 1 ? "" : "s");
 		serve(dev, o, signals, ctl);
 	}
-	stop(dev);
+	stop(dev, started);
 	if (ctl >= 0)
 		unlink(o->ctl);
 	return status;

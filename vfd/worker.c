@@ -18,9 +18,11 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#define IDLE_NS  50000 /* busy polling of several devices on few cores costs round trips of milliseconds */
-#define TICK_MS  100   /* of neighbours */
-#define SHARE_US 20    /* some bursts */
+#define IDLE_NS  50000  /* busy polling of several devices on few cores costs round trips of milliseconds */
+#define REST_NS  500000 /* after REST_MS without a packet: costs a tenth of that */
+#define REST_MS  100
+#define TICK_MS  100 /* of neighbours */
+#define SHARE_US 20  /* some bursts */
 
 static unsigned int transmit(struct worker *w, unsigned int port, struct rte_mbuf **mbufs, unsigned int n)
 {
@@ -137,8 +139,8 @@ unsigned int worker_turn(struct worker *w)
 static void *run(void *arg)
 {
 	struct worker *w = arg;
-	const struct timespec idle = {.tv_nsec = IDLE_NS};
-	uint32_t ticked_ms = 0;
+	const struct timespec idle = {.tv_nsec = IDLE_NS}, rest = {.tv_nsec = REST_NS};
+	uint32_t ticked_ms = 0, busy_ms = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1000ul);
 	rte_thread_register();
@@ -153,10 +155,12 @@ static void *run(void *arg)
 			frags_tick(w);
 			worker_flush(w);
 		}
-		if (n)
+		if (n) {
+			busy_ms = w->now_ms;
 			continue;
+		}
 		trace_idle(w);
-		nanosleep(&idle, NULL);
+		nanosleep(w->now_ms - busy_ms < REST_MS ? &idle : &rest, NULL);
 	}
 	trace_idle(w);
 	rte_thread_unregister();
@@ -165,8 +169,5 @@ static void *run(void *arg)
 
 int worker_start(struct worker *w)
 {
-	w->flows = flows_new(w->number, w->dev->config->flows);
-	if (!w->flows)
-		return -ENOMEM;
 	return -pthread_create(&w->thread, NULL, run, w);
 }

@@ -148,4 +148,4 @@ def test_a_table_for_people(pair):
     said = command("script", "-qec", f"{ctl} show ports --json", "/dev/null").stdout.splitlines()
     assert [json.loads(line)["name"] for line in said] == ["eth0", "vm1"]
     done = command(VFD, "ctl", pair.path("a", "ctl"), "show", "weather", check=False)
-    assert done.returncode == 1 and "there is no 'weather': show ports, flows, tables or drops" in done.stderr, done.stderr
+    assert done.returncode == 1 and "there is no 'weather': show ports, flows, tables, drops or nat" in done.stderr, done.stderr
