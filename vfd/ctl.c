@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The control socket and its client, see ctl.h. Served by the main thread: workers are never waited for.
+ * The control socket, see ctl.h; its client is ctl_client.c. Served by the main thread: workers are never waited for.
  */
 #include "ctl.h"
 #include "drop.h"
@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define LINE_MAX_IN 256  /* requests are short */
@@ -23,7 +22,7 @@
 #define FLOWS_SHOWN 1000 /* of each worker */
 #define NATS_SHOWN  1000
 
-static int address_of(const char *path, struct sockaddr_un *ret)
+int ctl_address(const char *path, struct sockaddr_un *ret)
 {
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(ret->sun_path))
@@ -35,7 +34,7 @@ static int address_of(const char *path, struct sockaddr_un *ret)
 int ctl_listen(const char *path)
 {
 	struct sockaddr_un at;
-	int bad = address_of(path, &at), fd;
+	int bad = ctl_address(path, &at), fd;
 	mode_t old;
 
 	if (bad)
@@ -136,7 +135,9 @@ static json_t *answer(struct device *dev, const char *line)
 	else if (!strcmp(word, "flush"))
 		reply = flush(dev);
 	else
-		reply = json_pack("{s:s}", "error", "ports, flows, tables, drops, nat or flush");
+		reply = json_pack(
+		    "{s:o}", "error",
+		    json_sprintf("there is no '%s': show ports, flows, tables, drops or nat, or flush", word));
 	json_decref(request);
 	return reply;
 }
@@ -180,53 +181,4 @@ void ctl_serve(struct device *dev, int listen_fd)
 		json_decref(reply);
 	}
 	close(fd);
-}
-
-static int print_reply(int fd)
-{
-	json_error_t bad;
-	json_t *reply = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, &bad), *item;
-	const char *error = json_string_value(json_object_get(reply, "error"));
-	size_t i;
-
-	if (!reply || error) {
-		fprintf(stderr, "vtrace-vfd: %s\n", error ? error : "the device gave no answer");
-		return 1;
-	}
-	if (json_is_array(reply)) {
-		json_array_foreach (reply, i, item) {
-			json_dumpf(item, stdout, 0);
-			puts("");
-		}
-	} else {
-		json_dumpf(reply, stdout, 0);
-		puts("");
-	}
-	json_decref(reply);
-	return 0;
-}
-
-int ctl_client(int argc, char **argv)
-{
-	const char *word = argc == 3 && !strcmp(argv[1], "show") ? argv[2] : argc == 2 ? argv[1] : NULL;
-	struct sockaddr_un at;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status;
-	char line[LINE_MAX_IN];
-
-	if (!word || strlen(word) > 16 || strpbrk(word, "\"\\")) {
-		fprintf(stderr, "usage: vtrace-vfd ctl PATH show ports|flows|tables|drops|nat, or: flush\n");
-		return 2;
-	}
-	if (fd < 0 || address_of(argv[0], &at) || connect(fd, (struct sockaddr *)&at, sizeof(at))) {
-		fprintf(stderr, "vtrace-vfd: cannot connect to %s: %s\n", argv[0], strerror(errno));
-		return 1;
-	}
-	snprintf(line, sizeof(line), "{\"do\": \"%s\"}\n", word);
-	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0) {
-		fprintf(stderr, "vtrace-vfd: cannot ask %s: %s\n", argv[0], strerror(errno));
-		return 1;
-	}
-	status = print_reply(fd);
-	close(fd);
-	return status;
 }

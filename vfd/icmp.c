@@ -4,6 +4,7 @@
  */
 #include "icmp.h"
 #include "drop.h"
+#include "tunnel.h"
 
 #include <netinet/in.h>
 #include <rte_ether.h>
@@ -125,7 +126,7 @@ bool icmp_echo(struct worker *w, struct packet *p)
 	uint8_t *eth = rte_pktmbuf_mtod(p->m, uint8_t *), *ip = eth + 14, *icmp = ip + p->l4_off;
 	uint16_t len = (uint16_t)(p->l3_len - p->l4_off), sum;
 
-	if (p->key.proto != (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || p->key.dport >> 8 != (six ? 128 : 8) || p->outer ||
+	if (p->key.proto != (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || p->key.dport >> 8 != (six ? 128 : 8) ||
 	    p->fragment)
 		return false;
 	memcpy(eth, p->key.src_mac.b, 6);
@@ -136,7 +137,10 @@ bool icmp_echo(struct worker *w, struct packet *p)
 	icmp[2] = icmp[3] = 0;
 	sum = six ? rte_ipv6_udptcp_cksum((struct rte_ipv6_hdr *)ip, icmp) : (uint16_t)~rte_raw_cksum(icmp, len);
 	memcpy(icmp + 2, &sum, 2);
-	worker_send(w, p->in, p->m);
+	if (p->outer)
+		tunnel_answer(w, p, p->m);
+	else
+		worker_send(w, p->in, p->m);
 	p->m = NULL;
 	return true;
 }

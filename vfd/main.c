@@ -34,20 +34,31 @@ struct options {
 	bool check;
 };
 
-static const char usage_text[] = "usage: vtrace-vfd --config FILE [--socket PATH] [--ctl PATH] [--check]\n"
-                                 "       vtrace-vfd ctl PATH show ports|flows|tables|drops|nat\n"
-                                 "       vtrace-vfd ctl PATH flush\n"
-                                 "  --config FILE   ports, VPCs, routes, security groups; SIGHUP reads it again\n"
-                                 "  --socket PATH   for `vtrace agent --datapath vfd:PATH`\n"
-                                 "  --ctl PATH      socket of the second and third form\n"
-                                 "  --check         only say whether the configuration is right\n";
+static const char usage_text[] =
+    "usage: vtrace-vfd --config FILE [--socket PATH] [--ctl PATH] [--check]\n"
+    "       vtrace-vfd ctl PATH show ports|flows|tables|drops|nat [--json]\n"
+    "       vtrace-vfd ctl PATH flush [--json]\n"
+    "\n"
+    "A forwarding device in user space, traced by VTrace. It prints a line that begins with \"ready:\" once it "
+    "forwards.\n"
+    "\n"
+    "      --config FILE  ports, VPCs, routes, security groups; SIGHUP reads it again\n"
+    "      --socket PATH  for `vtrace agent --datapath vfd:PATH`\n"
+    "      --ctl PATH     socket of the second and third form\n"
+    "      --check        only say whether the configuration is right\n"
+    "      --json         print JSON, one object a line, on a terminal too\n"
+    "      --version      print the version\n"
+    "      --help         print this help\n";
 
 static int options_parse(int argc, char **argv, struct options *o)
 {
-	static const struct option words[] = {
-	    {"config", required_argument, NULL, 'c'}, {"socket", required_argument, NULL, 's'},
-	    {"ctl", required_argument, NULL, 'l'},    {"check", no_argument, NULL, 'k'},
-	    {"help", no_argument, NULL, 'h'},         {0}};
+	static const struct option words[] = {{"config", required_argument, NULL, 'c'},
+	                                      {"socket", required_argument, NULL, 's'},
+	                                      {"ctl", required_argument, NULL, 'l'},
+	                                      {"check", no_argument, NULL, 'k'},
+	                                      {"help", no_argument, NULL, 'h'},
+	                                      {"version", no_argument, NULL, 'v'},
+	                                      {0}};
 	int word;
 
 	while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
@@ -66,6 +77,9 @@ static int options_parse(int argc, char **argv, struct options *o)
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
+			exit(0);
+		case 'v':
+			puts("vtrace-vfd " VTRACE_VERSION);
 			exit(0);
 		default:
 			return -EINVAL;
@@ -225,7 +239,8 @@ static int prepare(struct device *dev, const struct options *o, struct config *c
 	if (!dev->drops || meters_load(dev, config))
 		return fail("tables", "no memory, or a rate limit that DPDK does not take");
 	if (o->ctl && (*ret_ctl = ctl_listen(o->ctl)) < 0)
-		return fail(o->ctl, strerror(-*ret_ctl));
+		return fail(o->ctl,
+		            *ret_ctl == -EADDRINUSE ? "another device serves this socket" : strerror(-*ret_ctl));
 	return workers_start(dev) ? fail("workers", "no memory") : 0;
 }
 
@@ -257,7 +272,7 @@ int main(int argc, char **argv)
 	sigset_t set;
 	int status;
 
-	if (argc > 2 && !strcmp(argv[1], "ctl"))
+	if (argc > 1 && !strcmp(argv[1], "ctl"))
 		return ctl_client(argc - 2, argv + 2);
 	if (options_parse(argc, argv, &o)) {
 		fputs(usage_text, stderr);
