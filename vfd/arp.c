@@ -41,9 +41,12 @@ static void ether(uint8_t *at, const uint8_t *dst, const uint8_t *src, uint16_t 
 /* By the way that the question came. NULL: there was no memory for the answer, and it is asked again. */
 static void answer(struct worker *w, const struct packet *asked, struct rte_mbuf *m)
 {
-	if (m && asked->outer)
+	if (!m)
+		return;
+	atomic_fetch_add_explicit(&w->dev->ports[asked->in].made, 1, memory_order_relaxed);
+	if (asked->outer)
 		tunnel_answer(w, asked, m);
-	else if (m)
+	else
 		worker_send(w, asked->in, m);
 }
 
@@ -108,8 +111,10 @@ void arp_ask(struct worker *w, const struct vtep_config *vtep, const struct addr
 		m = arp_frame(w, false, NULL, hop->b + 12, mac, vtep->addr[0].b + 12);
 	else
 		m = nd_frame(w, ND_SOLICIT, group_mac, group, mac, vtep->addr[1].b, hop->b);
-	if (m)
-		worker_send(w, vtep->port, m);
+	if (!m)
+		return;
+	atomic_fetch_add_explicit(&w->dev->ports[vtep->port].made, 1, memory_order_relaxed);
+	worker_send(w, vtep->port, m);
 }
 
 static const uint8_t *gateway_mac(const struct vpc *vpc, const struct addr *addr)

@@ -436,11 +436,15 @@ static void read_all(const struct node *n, struct config *c)
 	struct node ports = node_field(n, "ports"), vtep = node_field(n, "vtep");
 	struct node groups = node_field(n, "security_groups"), vpcs = node_field(n, "vpcs");
 	size_t nvpcs = node_count(&vpcs, ITEMS_MAX), ngroups = node_count(&groups, ITEMS_MAX);
-	uint64_t workers = 1;
+	uint64_t workers = 1, flows = FLOWS_DEFAULT, new_flows = NEW_FLOWS;
 
-	node_only(n, KEYS("workers", "ports", "vtep", "security_groups", "vpcs"));
+	node_only(n, KEYS("workers", "flows", "new_flows", "ports", "vtep", "security_groups", "vpcs"));
 	node_number(n, "workers", false, 1, WORKERS_MAX, &workers);
 	c->workers = (unsigned int)workers;
+	node_number(n, "flows", false, 1024, FLOWS_MAX, &flows);
+	c->flows = (unsigned int)flows;
+	node_number(n, "new_flows", false, 1000, 100000000, &new_flows);
+	c->new_flows = (uint32_t)new_flows;
 	for (size_t i = 0; i < node_count(&ports, PORTS_MAX); i++) {
 		struct node item = node_item(&ports, i);
 

@@ -18,7 +18,10 @@
 #define GATEWAY_MAX      4
 #define STATICS_MAX      64
 #define NAT_ADDRS_MAX    16
-#define NAT_IDLE_MIN     11 /* seconds: longer than a flow entry, which points to its translation, is used */
+#define NAT_IDLE_MIN     11      /* seconds: longer than a flow entry, which points to its translation, is used */
+#define FLOWS_DEFAULT    262144  /* entries of a worker's flow cache: 48 MB */
+#define FLOWS_MAX        4194304 /* 770 MB */
+#define NEW_FLOWS        200000  /* a second: an eighth of a worker that does nothing else */
 #define CONFIG_ERROR_MAX 512
 
 enum port_kind {
@@ -134,7 +137,8 @@ struct vpc {
 };
 
 struct config {
-	unsigned int workers;
+	unsigned int workers, flows; /* flows: of each worker */
+	uint32_t new_flows;          /* that a port may begin in a second */
 	struct port_config ports[PORTS_MAX];
 	size_t nports;
 	bool has_vtep;

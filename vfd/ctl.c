@@ -65,11 +65,12 @@ static json_t *show_ports(struct device *dev)
 	for (unsigned int i = 0; i < dev->nports; i++) {
 		const struct port *p = &dev->ports[i];
 
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "name", p->conf.name,
-		                                      "kind", p->conf.kind == PORT_VM ? "vm" : "underlay", "mac",
-		                                      mac_text(p->mac.b, mac), "mtu", dev->config->ports[i].mtu, "rx",
-		                                      (json_int_t)p->rx, "tx", (json_int_t)p->tx, "tx_full",
-		                                      (json_int_t)p->tx_full));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I}", "name",
+		                                      p->conf.name, "kind", p->conf.kind == PORT_VM ? "vm" : "underlay",
+		                                      "mac", mac_text(p->mac.b, mac), "mtu", dev->config->ports[i].mtu,
+		                                      "rx", (json_int_t)p->rx, "tx", (json_int_t)p->tx, "tx_full",
+		                                      (json_int_t)p->tx_full, "own", (json_int_t)p->own, "made",
+		                                      (json_int_t)p->made));
 	}
 	return list;
 }

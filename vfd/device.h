@@ -16,7 +16,6 @@
 #include <stdatomic.h>
 
 #define BURST       32
-#define FLOWS_MAX   65536  /* entries of a worker's flow cache; full, it starts anew */
 #define FLOW_MS     10000  /* an entry is compiled anew after this long: sessions are kept alive by that */
 #define PORT_OUTER  0xffff /* in a flow's key: from the tunnel, whichever port that was */
 #define ICMP_PER_MS 10     /* errors that a worker sends to VMs at most */
@@ -46,7 +45,8 @@ enum {
 
 struct flow_entry {
 	uint32_t epoch, made_ms;
-	uint8_t action, routed;
+	uint8_t action:7, used:1; /* used: since the cache's hand came by */
+	uint8_t routed;
 	uint16_t set;   /* of tasks that want it, vdg_match() */
 	uint32_t nat;   /* NAT_OUT, NAT_IN: the translation's number */
 	uint32_t vni;   /* of the network that the packet leaves in */
@@ -54,10 +54,13 @@ struct flow_entry {
 	uint16_t meter; /* of the sending VM, 0: none */
 	union {
 		struct remote *remote; /* ACT_TUNNEL; ACT_PORT: NULL */
-		uint32_t drop;         /* ACT_DROP: drop_intern()'s number */
+		struct {
+			uint32_t drop; /* ACT_DROP: drop_intern()'s number */
+			uint8_t icmp;  /* enum icmp_kind that the sender gets */
+		};
 	};
 	struct mac dst, src;
-	uint8_t icmp;        /* ACT_DROP: enum icmp_kind that the sender gets */
+	uint16_t tasks;      /* w->tasks when `set` was made; that it comes round within FLOW_MS is not possible */
 	uint16_t flow_meter; /* of this flow, 0: none */
 	uint64_t packets, bytes;
 } __attribute__((aligned(64)));
@@ -79,6 +82,8 @@ struct packet {
 	uint16_t frag_off;        /* bytes */
 	uint32_t frag_id;
 	struct flow_key key;
+	uint32_t hash; /* of the key */
+	bool known;    /* the flow has an entry, though it may be one that does not count any more */
 	struct flow_entry *entry;
 };
 
@@ -86,8 +91,15 @@ struct port {
 	struct port_config conf;
 	uint16_t dpdk; /* DPDK's number */
 	struct mac mac;
-	rte_spinlock_t tx_lock; /* workers share a port's one queue */
+	rte_spinlock_t tx_lock;                     /* workers share a port's one queue */
+	uint64_t used;                              /* cycles of its worker, see worker_turn() */
+	bool refused;                               /* new flows of this burst, which then counts twice */
+	uint32_t tokens, begun_ms, busy_rate, busy; /* of new flows, admit.c */
 	atomic_ullong rx, tx, tx_full;
+	atomic_ullong
+	    own; /* of rx: for the device itself, which used them up (ARP, discovery, its gateway's addresses) */
+	atomic_ullong
+	    made; /* the device's own answers, questions, ICMP errors. Of all ports: rx + made = tx + own + drops */
 };
 
 struct worker {
@@ -96,7 +108,10 @@ struct worker {
 	pthread_t thread;
 	atomic_ullong turns;          /* bursts begun: what was there two turns ago is not used any more */
 	const struct config *config;  /* of this burst */
-	uint32_t epoch, now_ms;       /* of this burst */
+	uint32_t epoch, tasks;        /* of this burst */
+	uint32_t now_ms;              /* of this burst */
+	uint64_t now_tsc;             /* of this burst */
+	uint64_t served;              /* cycles that every port with packets has had at least, worker_turn() */
 	uint32_t icmp_ms, icmp_count; /* limit of ICMP errors */
 	struct flows *flows;
 	struct vdg_worker *vdg; /* NULL without --socket */
@@ -106,7 +121,8 @@ struct worker {
 
 struct device {
 	_Atomic(const struct config *) config;
-	atomic_uint epoch; /* of flow entries: changes with the configuration and with tasks */
+	atomic_uint epoch; /* of flow entries: changes with the configuration */
+	atomic_uint tasks; /* of their sets: changes with tasks */
 	atomic_bool stop;
 	struct rte_mempool *pool;
 	struct port ports[PORTS_MAX];
@@ -131,6 +147,8 @@ void worker_send(struct worker *w, unsigned int port, struct rte_mbuf *m);
 /* A traced packet behind trace_out(), at once, so that it is known whether the port took it; `head` bytes of tunnel. */
 void worker_send_traced(struct worker *w, struct packet *p, uint16_t head);
 void worker_flush(struct worker *w);
+/* A burst from each of its ports; how many packets there were. */
+unsigned int worker_turn(struct worker *w);
 int worker_start(struct worker *w); /* -errno */
 
 #endif

@@ -3,39 +3,68 @@
  * A worker's cache of flow entries, see flow.h: an rte_hash gives each key a position, the entries lie in an array.
  */
 #include "flow.h"
+#include "trace.h"
 
 #include <assert.h>
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+
+#define SCAN_MAX (8 * BURST) /* entries that the hand looks at for a burst; then the next one goes, used or not */
 
 _Static_assert(sizeof(struct flow_key) == 56, "keys are compared as bytes: no padding");
 
 struct flows {
 	struct rte_hash *hash;
 	struct flow_entry *entries;
-	struct flow_key *keys; /* for flows_json() */
+	struct flow_key *keys;     /* of the entries; family 0: there is none */
+	uint32_t max, slots, hand; /* slots: a third more, as adding to a fuller rte_hash becomes slow */
 };
 
-struct flows *flows_new(unsigned int number)
+/* rte_hash has no comparison for this length that is compiled in. */
+static int keys_differ(const void *a, const void *b, size_t len)
+{
+	const uint64_t *x = a, *y = b;
+	uint64_t bits = 0;
+
+	for (int i = 0; i < 7; i++)
+		bits |= x[i] ^ y[i];
+	return bits != 0;
+}
+
+/* Zeroed; in huge pages where the kernel has some, as entries lie far apart. */
+static void *pages_new(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	madvise(at, size, MADV_HUGEPAGE);
+	return at;
+}
+
+struct flows *flows_new(unsigned int number, unsigned int max)
 {
 	struct flows *f = calloc(1, sizeof(*f));
 	char name[RTE_HASH_NAMESIZE];
 	struct rte_hash_parameters how = {.name = name,
-	                                  .entries = FLOWS_MAX,
+	                                  .entries = max + max / 3,
 	                                  .key_len = sizeof(struct flow_key),
 	                                  .hash_func = rte_hash_crc,
 	                                  .extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE};
 
 	if (!f)
 		return NULL;
+	f->max = max;
+	f->slots = max + max / 3;
 	snprintf(name, sizeof(name), "flows%u", number);
 	f->hash = rte_hash_create(&how);
-	f->entries = aligned_alloc(64, sizeof(*f->entries) * (FLOWS_MAX + 64));
-	f->keys = calloc(FLOWS_MAX + 64, sizeof(*f->keys));
+	f->entries = pages_new(sizeof(*f->entries) * f->slots);
+	f->keys = pages_new(sizeof(*f->keys) * f->slots);
 	if (f->hash && f->entries && f->keys) {
-		memset(f->entries, 0, sizeof(*f->entries) * (FLOWS_MAX + 64));
+		rte_hash_set_cmp_func(f->hash, keys_differ);
 		return f;
 	}
 	flows_free(f);
@@ -47,9 +76,32 @@ void flows_free(struct flows *flows)
 	if (!flows)
 		return;
 	rte_hash_free(flows->hash);
-	free(flows->entries);
-	free(flows->keys);
+	if (flows->entries)
+		munmap(flows->entries, sizeof(*flows->entries) * flows->slots);
+	if (flows->keys)
+		munmap(flows->keys, sizeof(*flows->keys) * flows->slots);
 	free(flows);
+}
+
+/* Where no packet holds an entry. */
+static void make_room(struct flows *f)
+{
+	unsigned int room = f->max - (unsigned int)rte_hash_count(f->hash);
+	unsigned int missing = room < BURST ? BURST - room : 0, scan = SCAN_MAX;
+
+	while (missing) {
+		struct flow_key *key = &f->keys[f->hand];
+		bool used = f->entries[f->hand].used && scan;
+
+		f->entries[f->hand].used = 0;
+		scan -= scan > 0;
+		if (key->family && !used) {
+			rte_hash_del_key(f->hash, key);
+			key->family = 0;
+			missing--;
+		}
+		f->hand = f->hand + 1 == f->slots ? 0 : f->hand + 1;
+	}
 }
 
 static bool counts(const struct flow_entry *e, const struct worker *w)
@@ -57,35 +109,54 @@ static bool counts(const struct flow_entry *e, const struct worker *w)
 	return e->epoch == w->epoch && w->now_ms - e->made_ms < FLOW_MS;
 }
 
-void flows_find(struct flows *flows, struct packet *const *packets, unsigned int n, const struct worker *w)
+static void take_entry(struct worker *w, struct packet *p, struct flow_entry *e)
+{
+	p->known = e;
+	p->entry = e && counts(e, w) ? e : NULL;
+	if (!p->entry)
+		return;
+	e->used = 1;
+	if (e->tasks == (uint16_t)w->tasks)
+		return;
+	if (e->routed & NAT_IN) { /* what it is matched with, the slow path knows */
+		p->entry = NULL;
+		return;
+	}
+	e->tasks = (uint16_t)w->tasks;
+	e->set = trace_match_packet(w, p);
+}
+
+void flows_find(struct flows *flows, struct packet *const *packets, unsigned int n, struct worker *w)
 {
 	const void *keys[BURST];
-	int32_t positions[BURST];
+	hash_sig_t hashes[BURST];
+	int32_t at[BURST];
 
 	if (!n)
 		return;
-	if (rte_hash_count(flows->hash) > FLOWS_MAX - BURST) /* here, where no packet holds an entry */
-		rte_hash_reset(flows->hash);
-	for (unsigned int i = 0; i < n; i++)
-		keys[i] = &packets[i]->key;
-	rte_hash_lookup_bulk(flows->hash, keys, n, positions);
+	make_room(flows);
 	for (unsigned int i = 0; i < n; i++) {
-		struct flow_entry *e = positions[i] < 0 ? NULL : &flows->entries[positions[i]];
-
-		packets[i]->entry = e && counts(e, w) ? e : NULL;
+		keys[i] = &packets[i]->key;
+		packets[i]->hash = hashes[i] = rte_hash_crc(keys[i], sizeof(struct flow_key), 0);
 	}
+	rte_hash_lookup_with_hash_bulk(flows->hash, keys, hashes, n, at);
+	for (unsigned int i = 0; i < n; i++)
+		if (at[i] >= 0)
+			rte_prefetch0(&flows->entries[at[i]]);
+	for (unsigned int i = 0; i < n; i++)
+		take_entry(w, packets[i], at[i] < 0 ? NULL : &flows->entries[at[i]]);
 }
 
-struct flow_entry *flows_place(struct flows *flows, const struct flow_key *key)
+struct flow_entry *flows_place(struct flows *flows, const struct packet *p)
 {
-	int32_t position = rte_hash_add_key(flows->hash, key);
+	int32_t at = rte_hash_add_key_with_hash(flows->hash, &p->key, p->hash);
 	struct flow_entry *e;
 
-	assert(position >= 0 && position < FLOWS_MAX + 64);
-	e = &flows->entries[position];
-	if (memcmp(&flows->keys[position], key, sizeof(*key)))
+	assert(at >= 0 && (uint32_t)at < flows->slots);
+	e = &flows->entries[at];
+	if (!flows->keys[at].family)
 		e->packets = e->bytes = 0;
-	flows->keys[position] = *key;
+	flows->keys[at] = p->key;
 	*e = (struct flow_entry){.packets = e->packets, .bytes = e->bytes};
 	return e;
 }
@@ -96,7 +167,7 @@ json_t *flows_json(const struct flows *flows, const struct worker *w, unsigned i
 	json_t *list = json_array();
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
 
-	for (uint32_t i = 0; i < FLOWS_MAX + 64 && json_array_size(list) < max; i++) {
+	for (uint32_t i = 0; i < flows->slots && json_array_size(list) < max; i++) {
 		const struct flow_entry *e = &flows->entries[i];
 		const struct flow_key *k = &flows->keys[i];
 

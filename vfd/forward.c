@@ -4,6 +4,7 @@
  * costs one test of the burst's sets and hops, OR-ed; the two ways behind it are the same code, compiled twice.
  */
 #include "forward.h"
+#include "admit.h"
 #include "arp.h"
 #include "drop.h"
 #include "flow.h"
@@ -33,6 +34,7 @@ static bool take(struct worker *w, struct packet *p, const struct port *port)
 			break;
 		case OUTER_ARP:
 			arp_from_underlay(w, p);
+			atomic_fetch_add_explicit(&w->dev->ports[p->in].own, 1, memory_order_relaxed);
 			return false;
 		case OUTER_ECN:
 			parse_tenant(p);
@@ -44,7 +46,10 @@ static bool take(struct worker *w, struct packet *p, const struct port *port)
 			return false;
 		}
 	}
-	return rte_pktmbuf_data_len(p->m) < 14 + 20 || !arp_from_tenant(w, p);
+	if (rte_pktmbuf_data_len(p->m) < 14 + 20 || !arp_from_tenant(w, p))
+		return true;
+	atomic_fetch_add_explicit(&w->dev->ports[p->in].own, 1, memory_order_relaxed);
+	return false;
 }
 
 /* Parses what is a tenant's packet and can be read; the others are dropped. False: it was. */
@@ -108,6 +113,7 @@ static void to_gateway(struct worker *w, struct packet *p, bool traced)
 {
 	if (traced && p->hop)
 		trace_local(w, p);
+	atomic_fetch_add_explicit(&w->dev->ports[p->in].own, 1, memory_order_relaxed);
 	if (icmp_echo(w, p))
 		return;
 	rte_pktmbuf_free(p->m); /* the gateway has nothing else to say */
@@ -191,6 +197,8 @@ static void forward_waiting(struct worker *w)
 
 	while (frag_next(w, &p)) {
 		flows_find(w->flows, list, 1, w);
+		if (!p.entry && !p.known && !admit_flow(w, &p))
+			continue;
 		if (!p.entry)
 			slow_path(w, &p);
 		act_traced(w, list, 1);
@@ -200,7 +208,7 @@ static void forward_waiting(struct worker *w)
 void forward_burst(struct worker *w, unsigned int port, struct rte_mbuf **mbufs, unsigned int n)
 {
 	struct packet packets[BURST], *list[BURST] = {NULL};
-	unsigned int count = 0, marks = 0;
+	unsigned int count = 0, kept = 0, marks = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
@@ -213,13 +221,16 @@ void forward_burst(struct worker *w, unsigned int port, struct rte_mbuf **mbufs,
 	}
 	flows_find(w->flows, list, count, w);
 	for (unsigned int i = 0; i < count; i++) {
+		if (!list[i]->entry && !list[i]->known && !admit_flow(w, list[i]))
+			continue;
 		if (!list[i]->entry)
 			slow_path(w, list[i]);
 		marks |= list[i]->entry->set | list[i]->hop;
+		list[kept++] = list[i];
 	}
-	if (marks)
-		act_traced(w, list, count);
+	if (VFD_TRACE && marks)
+		act_traced(w, list, kept);
 	else
-		act_plain(w, list, count);
+		act_plain(w, list, kept);
 	forward_waiting(w);
 }

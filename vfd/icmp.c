@@ -111,6 +111,7 @@ void icmp_error(struct worker *w, const struct packet *p, enum icmp_kind kind, u
 		drop_count(w->dev, DROP_NO_MBUF, 1);
 		return;
 	}
+	atomic_fetch_add_explicit(&w->dev->ports[p->in].made, 1, memory_order_relaxed);
 	memset(at, 0, 14u + head + 8);
 	memcpy(at, p->key.src_mac.b, 6);
 	memcpy(at + 6, p->key.dst_mac.b, 6);
@@ -137,6 +138,7 @@ bool icmp_echo(struct worker *w, struct packet *p)
 	icmp[2] = icmp[3] = 0;
 	sum = six ? rte_ipv6_udptcp_cksum((struct rte_ipv6_hdr *)ip, icmp) : (uint16_t)~rte_raw_cksum(icmp, len);
 	memcpy(icmp + 2, &sum, 2);
+	atomic_fetch_add_explicit(&w->dev->ports[p->in].made, 1, memory_order_relaxed);
 	if (p->outer)
 		tunnel_answer(w, p, p->m);
 	else

@@ -4,7 +4,7 @@
  */
 #include "parse.h"
 #include "drop.h"
-#include "vtrace/vdg.h"
+#include "trace.h"
 
 #include <netinet/in.h>
 #include <rte_ether.h>
@@ -214,7 +214,7 @@ enum outer parse_outer(struct packet *p, const struct vtep_config *vtep)
 	if (!vtep->has[head] || !addr_equal(&p->outer_dst, &vtep->addr[head]))
 		return OUTER_OTHER;
 	p->outer = true;
-	p->hop = (uint8_t)vdg_hop_of_dscp(tos >> 2);
+	p->hop = trace_hop(tos);
 	p->ecn = tos & 3;
 	p->key.vni = (uint32_t)(udp[12] << 16 | udp[13] << 8 | udp[14]);
 	p->key.port = PORT_OUTER;

@@ -5,6 +5,7 @@
 #include "ports.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
@@ -14,16 +15,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MBUFS   16383 /* 36 MB: rings of all ports, bursts, and what waits for neighbours */
-#define RING_RX 512
-#define RING_TX 512
+#define MBUFS       16383 /* 36 MB: rings of all ports, bursts, and what waits for neighbours */
+#define MEMORY      128   /* MB of DPDK's memory: mbufs, sessions, ports; and to each worker: */
+#define MEMORY_FLOW 172   /* bytes a flow: a third more keys of 72 bytes, as much again for half-empty buckets */
+#define RING_RX     512
+#define RING_TX     512
 
 /* EAL pins its main thread to one core; threads made later shall run on all that the process may use. */
-static int eal_init(void)
+static int eal_init(const struct config *config)
 {
-	char *argv[] = {"vtrace-vfd", "--no-huge", "--no-pci",          "--no-shconf", "--no-telemetry", "-m", "128",
+	uint64_t flows = (uint64_t)config->workers * config->flows;
+	char core[16], memory[16];
+	char *argv[] = {"vtrace-vfd", "--no-huge", "--no-pci",          "--no-shconf", "--no-telemetry", "-m", memory,
 	                "-l",         NULL,        "--log-level=error", NULL};
-	char core[16];
 	cpu_set_t cpus;
 	int first = 0, got;
 
@@ -33,6 +37,7 @@ static int eal_init(void)
 		first++;
 	snprintf(core, sizeof(core), "%d", first);
 	argv[8] = core;
+	snprintf(memory, sizeof(memory), "%" PRIu64, MEMORY + (flows * MEMORY_FLOW >> 20));
 	got = rte_eal_init(10, argv);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 	return got < 0 ? -rte_errno : 0;
@@ -127,7 +132,7 @@ static int port_init(struct device *dev, struct port *p, char *error, size_t siz
 
 int ports_init(struct device *dev, const struct config *config, char *error, size_t size)
 {
-	int bad = eal_init();
+	int bad = eal_init(config);
 
 	snprintf(error, size, "DPDK's environment: %s", strerror(-bad));
 	if (bad)

@@ -312,11 +312,12 @@ static void compile(struct lookup *l)
 
 void slow_path(struct worker *w, struct packet *p)
 {
-	struct lookup l = {.w = w, .p = p, .e = flows_place(w->flows, &p->key)};
+	struct lookup l = {.w = w, .p = p, .e = flows_place(w->flows, p)};
 
 	l.e->epoch = w->epoch;
 	l.e->made_ms = w->now_ms;
 	l.e->port = p->in;
+	l.e->tasks = (uint16_t)w->tasks;
 	compile(&l);
 	p->entry = l.e;
 }

@@ -8,12 +8,12 @@
 
 #include <stdio.h>
 
-/* Flows change their set: each passes the slow path once more, its entry made in another epoch. */
+/* Flows change their set: each is matched once more. */
 static void on_changed(void *arg, const struct vdg *vdg)
 {
 	struct device *dev = arg;
 
-	atomic_fetch_add(&dev->epoch, 1);
+	atomic_fetch_add(&dev->tasks, 1);
 }
 
 int trace_open(struct device *dev, const char *socket, char *error)
@@ -65,6 +65,15 @@ uint16_t trace_match(struct worker *w, const struct flow_key *k, uint32_t vni)
 	return w->vdg ? vdg_match(w->vdg, &flow) : 0;
 }
 
+uint16_t trace_match_packet(struct worker *w, const struct packet *p)
+{
+	const struct vpc *vpc;
+
+	if (p->outer)
+		return 0;
+	return trace_match(w, &p->key, config_vm_of_port(w->config, p->in, &vpc) ? vpc->vni : 0);
+}
+
 /* The packet where it came in; a tenant's network is that of the VM at its port. */
 static struct vdg_packet seen_in(const struct worker *w, const struct packet *p)
 {
@@ -114,6 +123,8 @@ void trace_in(struct worker *w, struct packet *p)
 		v.flow = &inside;
 	}
 	p->hop = (uint8_t)vdg_in(w->vdg, set, p->hop, &v);
+	if (set && !p->hop && vdg_spent(w->vdg, set))
+		p->entry->set = 0; /* until tasks change: the flow is like any other again */
 }
 
 uint8_t trace_out(struct worker *w, const struct packet *p)

@@ -18,8 +18,9 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#define IDLE_NS 50000 /* busy polling of several devices on few cores costs round trips of milliseconds */
-#define TICK_MS 100   /* of neighbours */
+#define IDLE_NS  50000 /* busy polling of several devices on few cores costs round trips of milliseconds */
+#define TICK_MS  100   /* of neighbours */
+#define SHARE_US 20    /* some bursts */
 
 static unsigned int transmit(struct worker *w, unsigned int port, struct rte_mbuf **mbufs, unsigned int n)
 {
@@ -73,30 +74,64 @@ void worker_flush(struct worker *w)
 
 static void begin(struct worker *w)
 {
-	if (w->vdg)
-		vdg_turn(w->vdg);
+	trace_turn(w);
 	atomic_fetch_add(&w->turns, 1);
 	w->epoch = w->dev->epoch; /* before the configuration: an entry of this epoch is never made from an older one */
+	w->tasks = w->dev->tasks;
 	w->config = w->dev->config;
-	w->now_ms = (uint32_t)(rte_rdtsc() / (rte_get_tsc_hz() / 1000));
+	w->now_tsc = rte_rdtsc();
+	w->now_ms = (uint32_t)(w->now_tsc / (rte_get_tsc_hz() / 1000));
 }
 
-static unsigned int turn(struct worker *w)
+static unsigned int serve(struct worker *w, unsigned int number)
 {
+	struct port *port = &w->dev->ports[number];
 	struct rte_mbuf *mbufs[BURST];
+	unsigned int n;
+
+	begin(w);
+	n = rte_eth_rx_burst(port->dpdk, 0, mbufs, BURST);
+	if (!n)
+		return 0;
+	atomic_fetch_add_explicit(&port->rx, n, memory_order_relaxed);
+	port->refused = false;
+	forward_burst(w, number, mbufs, n);
+	worker_flush(w);
+	port->used = RTE_MAX(port->used, w->served) + ((rte_rdtsc() - w->now_tsc) << port->refused);
+	return n;
+}
+
+/*
+ * A burst from each port, but for those whose packets have cost the worker more time by SHARE than those of another
+ * port that has some: what is dear is taken from the time of the port that it comes from. A burst with flows beyond the
+ * port's budget counts twice, so that the port's neighbours keep more than half of the time.
+ */
+static unsigned int serve_all(struct worker *w, bool *ret_waiting)
+{
+	uint64_t most = w->served + rte_get_tsc_hz() / 1000000 * SHARE_US, least = UINT64_MAX;
 	unsigned int n, all = 0;
 
+	*ret_waiting = false;
 	for (unsigned int i = w->number; i < w->dev->nports; i += w->dev->nworkers) {
-		begin(w);
-		n = rte_eth_rx_burst(w->dev->ports[i].dpdk, 0, mbufs, BURST);
-		if (!n)
-			continue;
-		atomic_fetch_add_explicit(&w->dev->ports[i].rx, n, memory_order_relaxed);
-		forward_burst(w, i, mbufs, n);
-		worker_flush(w);
+		bool waits = w->dev->ports[i].used > most;
+
+		n = waits ? 0 : serve(w, i);
+		*ret_waiting |= waits;
 		all += n;
+		if (waits || n)
+			least = RTE_MIN(least, w->dev->ports[i].used);
 	}
+	if (least != UINT64_MAX)
+		w->served = least;
 	return all;
+}
+
+unsigned int worker_turn(struct worker *w)
+{
+	bool waiting;
+	unsigned int n = serve_all(w, &waiting);
+
+	return n || !waiting ? n : serve_all(w, &waiting);
 }
 
 static void *run(void *arg)
@@ -109,7 +144,7 @@ static void *run(void *arg)
 	rte_thread_register();
 	begin(w);
 	while (!w->dev->stop) {
-		unsigned int n = turn(w);
+		unsigned int n = worker_turn(w);
 
 		begin(w);
 		if (!w->number && w->now_ms - ticked_ms >= TICK_MS) {
@@ -120,19 +155,17 @@ static void *run(void *arg)
 		}
 		if (n)
 			continue;
-		if (w->vdg)
-			vdg_idle(w->vdg);
+		trace_idle(w);
 		nanosleep(&idle, NULL);
 	}
-	if (w->vdg)
-		vdg_idle(w->vdg);
+	trace_idle(w);
 	rte_thread_unregister();
 	return NULL;
 }
 
 int worker_start(struct worker *w)
 {
-	w->flows = flows_new(w->number);
+	w->flows = flows_new(w->number, w->dev->config->flows);
 	if (!w->flows)
 		return -ENOMEM;
 	return -pthread_create(&w->thread, NULL, run, w);

@@ -136,16 +136,22 @@ uint16_t vdg_match(struct vdg_worker *worker, const struct vdg_flow *flow);
 
 /*
  * Fast path. vdg_in() for a packet that enters: `set` from its flow entry, and `hop` 0 if it came uncoloured (then it
- * is coloured if some task of the set has budget left; not if it came encapsulated: its first device did not want it,
- * but that could not know a translated flow, packet->flow),
- * else the hop of its outer DSCP. Returns the packet's hop in this device, 0 if it is not traced: the others are for
- * packets with a hop only. vdg_out() returns the DSCP for the outer header where it leaves encapsulated: the next
- * hop's, 0 (leave it) where it does not, or past the last hop.
+ * is coloured if some task of the set has budget left; not if it came encapsulated, for its first device did not want
+ * it, unless NAT translates it here, packet->flow, which that one could not know), else the hop of its outer DSCP.
+ * Returns the packet's hop in this device, 0 if it is not traced: the others are for packets with a hop only. vdg_out()
+ * returns the DSCP for the outer header where it leaves encapsulated: the next hop's, 0 (leave it) where it does not,
+ * or past the last hop.
  */
 unsigned int vdg_in(struct vdg_worker *worker, uint16_t set, unsigned int hop, const struct vdg_packet *packet);
 uint8_t vdg_out(struct vdg_worker *worker, unsigned int hop, const struct vdg_packet *packet);
 void vdg_local(struct vdg_worker *worker, unsigned int hop, const struct vdg_packet *packet); /* taken by the device */
 void vdg_drop(struct vdg_worker *worker, unsigned int hop, const struct vdg_packet *packet, uint32_t why);
+
+/*
+ * After vdg_in() said 0 for a set: whether it will go on to do so until changed() is called, as the budgets of all its
+ * tasks are used up. The device may then put 0 into the flow's entry, which makes it like any other.
+ */
+bool vdg_spent(struct vdg_worker *worker, uint16_t set);
 
 /* A drop behind vdg_out(), by a queue or a driver, at the same port: it takes the `out` back. */
 void vdg_drop_after_out(struct vdg_worker *worker, unsigned int hop, const struct vdg_packet *packet, uint32_t why);

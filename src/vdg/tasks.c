@@ -61,6 +61,13 @@ bool tasks_left(const struct tasks *tasks, unsigned int slot)
 	return budget_left(atomic_load_explicit(&tasks->slots[slot].budget, memory_order_relaxed));
 }
 
+bool tasks_spent(const struct tasks *tasks, unsigned int slot)
+{
+	uint64_t budget = atomic_load_explicit(&tasks->slots[slot].budget, memory_order_relaxed);
+
+	return budget >> 32 && !budget_left(budget);
+}
+
 /* Looks first, so that `used` passes the limit by no more than the number of workers. */
 bool tasks_take(struct tasks *tasks, unsigned int slot)
 {

@@ -65,8 +65,9 @@ void tasks_done(struct tasks *tasks);
 
 /* For workers. */
 uint16_t tasks_match(struct tasks *tasks, const struct vt_flow *flow, uint32_t vni, bool *ret_full);
-bool tasks_left(const struct tasks *tasks, unsigned int slot); /* the slot's budget is not used up */
-bool tasks_take(struct tasks *tasks, unsigned int slot);       /* takes one, false if there was none */
+bool tasks_left(const struct tasks *tasks, unsigned int slot);  /* the slot's budget is not used up */
+bool tasks_spent(const struct tasks *tasks, unsigned int slot); /* it had one, and that is used up */
+bool tasks_take(struct tasks *tasks, unsigned int slot);        /* takes one, false if there was none */
 
 /* For the control thread. */
 struct place *tasks_find(const struct tasks *tasks, uint32_t id); /* an armed task, or NULL */

@@ -66,11 +66,7 @@ static bool any_left(const struct tasks *tasks, const struct set *set)
 	return false;
 }
 
-/*
- * Takes one from the budget of each slot of the set, and writes a COLOURED `in` for each that had one left, all of one
- * time: by that they are known to be of one packet. A device whose flow entries outlived their time colours no packet
- * that the filter does not want.
- */
+/* A device whose flow entries outlived their time colours no packet that the filter does not want. */
 static bool wants(const struct place *place, unsigned int direction, const struct vt_record *rec,
                   const struct vdg_packet *packet)
 {
@@ -84,6 +80,10 @@ static bool wants(const struct place *place, unsigned int direction, const struc
 	return place_wants(place, direction, &translated, packet->flow->vni);
 }
 
+/*
+ * Takes one from the budget of each slot of the set, and writes a COLOURED `in` for each that had one left, all of one
+ * time: by that they are known to be of one packet.
+ */
 static unsigned int colour(struct vdg_worker *worker, const struct set *set, const struct vdg_packet *packet)
 {
 	struct tasks *tasks = &worker->vdg->tasks;
@@ -123,6 +123,17 @@ unsigned int vdg_in(struct vdg_worker *worker, uint16_t number, unsigned int hop
 		return 0;
 	set = sets_get(worker->vdg->tasks.sets, number);
 	return set ? colour(worker, set, packet) : 0;
+}
+
+bool vdg_spent(struct vdg_worker *worker, uint16_t number)
+{
+	const struct tasks *tasks = &worker->vdg->tasks;
+	const struct set *set = sets_get(tasks->sets, number);
+
+	for (unsigned int i = 0; set && i < set->n; i++)
+		if (!tasks_spent(tasks, set->slots[i]))
+			return false;
+	return set;
 }
 
 uint8_t vdg_out(struct vdg_worker *worker, unsigned int hop, const struct vdg_packet *packet)

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VFD = ROOT / "build/vfd/vtrace-vfd"
+VFD = pathlib.Path(os.environ.get("VTRACE_VFD", ROOT / "build/vfd/vtrace-vfd"))
 VTRACE = ROOT / "build/vtrace"
 TRAFFIC = ROOT / "build/lab/lab-traffic"
 LIMIT = 20  # seconds that anything may take

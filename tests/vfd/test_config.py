@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from device import ROOT, VFD, base_config, command
+from device import ROOT, VFD, VTRACE, base_config, command
 
 
 def check(path):
@@ -40,6 +40,8 @@ WRONG = {
     "ports[0].mtu: must be a number from 1280 to 9000": edit("ports", 0, "mtu", value=64),
     "ports[0].mtx: is not known here": edit("ports", 0, "mtx", value=64),
     "ports[1]: there is a port 'eth0' already": edit("ports", 1, "name", value="eth0"),
+    "flows: must be a number from 1024 to 4194304": edit("flows", value=100),
+    "new_flows: must be a number from 1000 to 100000000": edit("new_flows", value="many"),
     "ports: must have at least one port": edit("ports", value=[]),
     "vtep.port: port 'vm1' is not of the kind underlay": edit("vtep", "port", value="vm1"),
     "vtep.addresses[0]: must be an address with its prefix length": edit("vtep", "addresses", value=["hello"]),
@@ -94,4 +96,22 @@ def test_documented(tmp_path):
 
 def test_usage():
     assert command(VFD, check=False).returncode == 2
+    assert command(VFD, "ctl", check=False).returncode == 2
     assert command(VFD, "--help").stdout.startswith("usage: vtrace-vfd --config FILE")
+    assert command(VFD, "--version").stdout == command(VTRACE, "--version").stdout.replace("vtrace", "vtrace-vfd")
+
+
+def test_no_device_to_ask(tmp_path):
+    done = command(VFD, "ctl", tmp_path / "ctl", "show", "drops", check=False)
+    assert (done.returncode, done.stderr) == (1, f"vtrace-vfd: cannot ask the device at {tmp_path}/ctl: No such file or directory; "
+                                              "does one run with --ctl and this path?\n")
+
+
+@pytest.mark.parametrize("line, words", [
+    ("vtrace-vfd --c", "--config --ctl --check"), ("vtrace-vfd ctl /x sh", "show"), ("vtrace-vfd ctl /x show f", "flows"),
+    ("vtrace-vfd ctl /x show drops ", "--json")])
+def test_completion(line, words):
+    """As bash asks for it: the words that the last one can become."""
+    script = (f"source {ROOT}/packaging/completion/vtrace-vfd; read -ra COMP_WORDS <<<'{line}'; [[ '{line}' != *' ' ]] || COMP_WORDS+=('');"
+              "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _vtrace_vfd; echo ${COMPREPLY[*]}")
+    assert command("bash", "-c", script).stdout.split() == words.split()
