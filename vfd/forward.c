@@ -197,6 +197,8 @@ static void forward_waiting(struct worker *w)
 
 	while (frag_next(w, &p)) {
 		flows_find(w->flows, list, 1, w);
+		if (!p.entry && !p.known && !admit_flow(w, &p))
+			continue;
 		if (!p.entry)
 			slow_path(w, &p);
 		act_traced(w, list, 1);

@@ -160,3 +160,17 @@ def test_groups_see_the_vm(pair):
     assert (result["packets"]["coloured"], result["packets"]["dropped"]) == (5, 5), result
     cause = result["verdict"]
     assert (cause["code"], cause["certainty"], cause["node"]) == ("policy-group-default", "proven", "a"), cause
+
+
+def narrow(configs):
+    outside(ports="20000-20100")(configs)
+    configs["a"]["ports"][0]["mtu"] = 1400
+
+
+@pytest.mark.parametrize("pair", [{"change": narrow}], indirect=True, ids=["1400"])
+def test_too_big(pair):
+    """What is too big behind the translation: the VM is told of the packet that it sent, and so learns the MTU."""
+    move_vm2(pair)
+    for six in 0, 1:
+        said = pair.sh("vm1", f"ping -M do -c 1 -s 1400 -W 2 {PEER[six]} 2>&1", check=False).stdout.lower()
+        assert "mtu = 1350" in said or "mtu=1350" in said, said
