@@ -164,7 +164,6 @@ static int fail(const char *what, const char *why)
 
 static int tables_new(struct device *dev, const struct config *config)
 {
-	dev->config = config;
 	dev->epoch = 1;
 	dev->nworkers = config->workers;
 	dev->remotes = remotes_new();
@@ -227,8 +226,11 @@ static int run(struct device *dev, const struct options *o, const struct config 
 	char error[512];
 	int ctl = -1, status;
 
-	if (ports_init(dev, config, error, sizeof(error)))
+	dev->config = config;
+	if (ports_init(dev, config, error, sizeof(error))) {
+		ports_done(dev); /* those that did start: an XDP program would stay */
 		return fail(o->config, error);
+	}
 	status = prepare(dev, o, config, &ctl);
 	if (!status) {
 		fprintf(stderr, "ready: %u ports, %u worker%s\n", dev->nports, dev->nworkers,

@@ -124,6 +124,17 @@ def test_a_port_that_does_not_start(tmp_path, vdev, says):
     assert f"port p1: cannot start {vdev}: " in done.stderr and says in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("pair", [{"start": ()}], indirect=True, ids=["none"])
+def test_a_failed_start_takes_its_ports_away(pair):
+    """The XDP program of a port that did start would stay on the interface."""
+    pair.configs["a"]["ports"][0]["vdev"] = "net_af_xdp0,iface=eth0"
+    pair.configs["a"]["ports"][1]["vdev"] = "net_af_packet1,iface=nope"
+    pair.write("a")
+    done = command("ip", "netns", "exec", pair.ns("a"), VFD, "--config", pair.path("a", "json"), check=False)
+    assert done.returncode == 1 and "port vm1: cannot start" in done.stderr, done.stderr
+    assert "xdp" not in pair.sh("a", "ip link show eth0").stdout
+
+
 @pytest.mark.parametrize("vdev, capability", [
     ("net_af_packet0,iface=lo", "CAP_NET_RAW"), ("net_af_xdp0,iface=lo", "CAP_BPF"), ("net_tap0,iface=tapx", "CAP_NET_ADMIN")])
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
