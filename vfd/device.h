@@ -27,7 +27,7 @@ struct flow_key {
 	uint16_t port;
 	uint32_t vni; /* PORT_OUTER: of the tunnel */
 	struct mac dst_mac, src_mac;
-};
+} __attribute__((aligned(8))); /* rte_hash_crc() reads it so */
 
 enum action {
 	ACT_DROP,

@@ -189,7 +189,6 @@ static int prepare(struct device *dev, const struct options *o, struct config *c
 {
 	char error[DEVICE_ERROR_MAX];
 
-	dev->config = config;
 	if (routes_load(config))
 		return fail("tables", "no memory");
 	if (device_open(dev, o->socket, error)) {
@@ -211,8 +210,11 @@ static int run(struct device *dev, const struct options *o, struct config *confi
 	unsigned int started = 0;
 	int ctl = -1, status;
 
-	if (ports_init(dev, config, error, sizeof(error)))
+	dev->config = config;
+	if (ports_init(dev, config, error, sizeof(error))) {
+		ports_done(dev); /* those that did start: an XDP program would stay */
 		return fail(o->config, error);
+	}
 	status = prepare(dev, o, config, &ctl, &started);
 	if (!status) {
 		fprintf(stderr, "ready: %u ports, %u worker%s\n", dev->nports, dev->nworkers,

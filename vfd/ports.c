@@ -15,14 +15,30 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MBUFS       16383 /* 36 MB: rings of all ports, bursts, and what waits for neighbours */
+#define MBUFS       16383 /* 36 MB: rings of most ports, bursts, and what waits for neighbours */
 #define MEMORY      128   /* MB of DPDK's memory: mbufs, sessions, ports; and to each worker: */
 #define MEMORY_FLOW 172   /* bytes a flow: a third more keys of 72 bytes, as much again for half-empty buckets */
-#define RING_RX     512
-#define RING_TX     512
+#define RING        512
+#define RING_XDP    2048 /* what comes while the worker does not get a CPU: the kernel has no other queue there */
+#define MBUFS_XDP   4096 /* of each af_xdp port: both its rings hold mbufs of the pool */
+#define MEMORY_XDP  12   /* MB for these */
+
+static bool is_xdp(const struct port_config *p)
+{
+	return !strncmp(p->vdev, "net_af_xdp", strlen("net_af_xdp"));
+}
+
+static unsigned int count_xdp(const struct config *config)
+{
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < config->nports; i++)
+		count += is_xdp(&config->ports[i]);
+	return count;
+}
 
 /* EAL pins its main thread to one core; threads made later shall run on all that the process may use. */
-static int eal_init(const struct config *config)
+static int eal_init(const struct config *config, unsigned int nxdp)
 {
 	uint64_t flows = (uint64_t)config->workers * config->flows;
 	char core[16], memory[16];
@@ -37,7 +53,7 @@ static int eal_init(const struct config *config)
 		first++;
 	snprintf(core, sizeof(core), "%d", first);
 	argv[8] = core;
-	snprintf(memory, sizeof(memory), "%" PRIu64, MEMORY + (flows * MEMORY_FLOW >> 20));
+	snprintf(memory, sizeof(memory), "%" PRIu64, MEMORY + nxdp * MEMORY_XDP + (flows * MEMORY_FLOW >> 20));
 	got = rte_eal_init(10, argv);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 	return got < 0 ? -rte_errno : 0;
@@ -65,12 +81,13 @@ static int port_start(struct device *dev, struct port *p)
 {
 	struct rte_eth_conf conf = {.txmode.mq_mode = RTE_ETH_MQ_TX_NONE};
 	struct rte_ether_addr mac;
+	uint16_t ring = is_xdp(&p->conf) ? RING_XDP : RING;
 	int bad = rte_eth_dev_configure(p->dpdk, 1, 1, &conf);
 
 	if (!bad)
-		bad = rte_eth_rx_queue_setup(p->dpdk, 0, RING_RX, SOCKET_ID_ANY, NULL, dev->pool);
+		bad = rte_eth_rx_queue_setup(p->dpdk, 0, ring, SOCKET_ID_ANY, NULL, dev->pool);
 	if (!bad)
-		bad = rte_eth_tx_queue_setup(p->dpdk, 0, RING_TX, SOCKET_ID_ANY, NULL);
+		bad = rte_eth_tx_queue_setup(p->dpdk, 0, ring, SOCKET_ID_ANY, NULL);
 	if (!bad)
 		bad = rte_eth_dev_start(p->dpdk);
 	if (bad)
@@ -124,21 +141,24 @@ static int port_init(struct device *dev, struct port *p, char *error, size_t siz
 	rte_openlog_stream(NULL);
 	if (stream)
 		fclose(stream);
-	if (bad)
+	if (bad) {
 		tell(p, bad, log ? log : (char[]){""}, error, size);
+		rte_log_set_global_level(RTE_LOG_EMERG); /* the driver's words on the way out add nothing */
+	}
 	free(log);
 	return bad;
 }
 
 int ports_init(struct device *dev, const struct config *config, char *error, size_t size)
 {
-	int bad = eal_init(config);
+	unsigned int nxdp = count_xdp(config), mbufs = MBUFS + nxdp * MBUFS_XDP;
+	int bad = eal_init(config, nxdp);
 
 	snprintf(error, size, "DPDK's environment: %s", strerror(-bad));
 	if (bad)
 		return bad;
-	dev->pool = rte_pktmbuf_pool_create("mbufs", MBUFS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	snprintf(error, size, "memory for %d packets: %s", MBUFS, strerror(rte_errno));
+	dev->pool = rte_pktmbuf_pool_create("mbufs", mbufs, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	snprintf(error, size, "memory for %u packets: %s", mbufs, strerror(rte_errno));
 	if (!dev->pool)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->nports && !bad; i++) {
