@@ -32,9 +32,10 @@ prepare:
 	@tools/check-machine
 	@tools/install-deps
 
-demo: prepare
-	@$(MAKE) --no-print-directory all
-	@demo/demo
+# DATAPATH=linux (as root) or vfd (any user); left out, the first where it can be.
+demo:
+	@script=$$(demo/choose $(DATAPATH)) && tools/check-machine $${script#demo/} && tools/install-deps && \
+		$(MAKE) --no-print-directory all && $$script
 
 test: prepare
 	@$(MAKE) --no-print-directory all debug

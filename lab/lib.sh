@@ -6,6 +6,7 @@
 set -euo pipefail
 
 LAB_STATE=/run/vtrace-lab
+LAB_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 LAB_NODES=(ctl wire a b gw vm1 vm2 vm3 vm4 vm5 vm6 vm7 ext)
 LAB_HOSTS=(a b gw)
 LAB_VMS=(vm1 vm2 vm3 vm4 vm5 vm6 vm7)
@@ -35,11 +36,15 @@ lab_check_prefix() {
 	[[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$ ]] || die "bad prefix '$1': letters, digits and _.- (32 at most)"
 }
 
-# The options of a running lab, kept from `up` for `fault`: UNDERLAY (4|6) and VXLAN_PORT.
+# The options of a running lab, kept from `up` for `fault`: UNDERLAY (4|6), VXLAN_PORT, and VFD (hosts, see lab/vfd/up).
 lab_load() {
 	[ -r "$LAB_STATE/$1.env" ] || die "no lab '$1' is up: run lab/up $1"
 	# shellcheck source=/dev/null
 	. "$LAB_STATE/$1.env"
+}
+
+is_vfd() { # HOST
+	[[ " $VFD " == *" $1 "* ]]
 }
 
 vm_mac() {

@@ -5,6 +5,8 @@
 #include "config.h"
 #include "reader.h"
 
+#include <netinet/in.h>
+#include <rte_rib6.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -127,16 +129,16 @@ static uint8_t read_proto(const struct node *n)
 	return numbers[node_choice(n, "proto", KEYS("any", "tcp", "udp", "icmp", "icmp6", "sctp"))];
 }
 
-static void read_ports_of_rule(const struct node *n, struct rule *r)
+/* "80" or "1000-2000"; false: not there, or wrong. */
+static bool read_ports(const struct node *n, uint16_t *ret_lo, uint16_t *ret_hi)
 {
 	struct node field = node_field(n, "ports");
 	char text[32] = "", rest;
 	unsigned int lo, hi;
 	int got;
 
-	r->hi = 65535;
 	if (!node_text(n, "ports", false, text, sizeof(text)))
-		return;
+		return false;
 	got = sscanf(text, "%u-%u%c", &lo, &hi, &rest);
 	if (got == 1 && strspn(text, "0123456789") == strlen(text))
 		hi = lo;
@@ -144,12 +146,11 @@ static void read_ports_of_rule(const struct node *n, struct rule *r)
 		node_fail(&field, "'%s' is neither a port nor a range such as 1000-2000", text);
 	if (got < 1 || lo > hi || hi > 65535) {
 		node_fail(&field, "'%s' is no range of ports", text);
-		return;
+		return false;
 	}
-	r->lo = (uint16_t)lo;
-	r->hi = (uint16_t)hi;
-	if (!r->proto)
-		node_fail(&field, "needs a proto");
+	*ret_lo = (uint16_t)lo;
+	*ret_hi = (uint16_t)hi;
+	return true;
 }
 
 static void read_rule(const struct node *n, struct rule *r)
@@ -164,7 +165,12 @@ static void read_rule(const struct node *n, struct rule *r)
 	r->priority = (int)priority;
 	r->proto = read_proto(n);
 	node_prefix(n, "prefix", false, &r->peer);
-	read_ports_of_rule(n, r);
+	r->hi = 65535;
+	if (read_ports(n, &r->lo, &r->hi) && !r->proto) {
+		struct node field = node_field(n, "ports");
+
+		node_fail(&field, "needs a proto");
+	}
 }
 
 /* By priority; as they stand in the file where that is equal (they lie in one array). */
@@ -229,21 +235,28 @@ static struct route *route_new(struct vpc *vpc)
 	return &vpc->routes[vpc->nroutes++];
 }
 
+static void read_rate(const struct node *n, const char *key, uint64_t *ret_bps, uint64_t *ret_burst)
+{
+	struct node rate = node_field(n, key);
+
+	if (!rate.json)
+		return;
+	node_only(&rate, KEYS("bps", "burst"));
+	node_number(&rate, "bps", true, 8000, 1000000000000, ret_bps);
+	node_number(&rate, "burst", true, 1600, 1000000000, ret_burst);
+}
+
 static void read_vm(const struct node *n, struct config *c, struct vpc *vpc)
 {
-	struct node rate = node_field(n, "rate");
 	struct vm *vm = &vpc->vms[vpc->nvms];
 
-	node_only(n, KEYS("port", "mac", "addresses", "security_groups", "rate"));
+	node_only(n, KEYS("port", "mac", "addresses", "security_groups", "rate", "flow_rate"));
 	vm->port = port_by_name(n, c, PORT_VM);
 	node_mac(n, "mac", true, &vm->mac);
 	vm->naddrs = read_addrs(n, "addresses", vm->addrs, VM_ADDRS_MAX);
 	read_groups_of_vm(n, c, vm);
-	if (rate.json) {
-		node_only(&rate, KEYS("bps", "burst"));
-		node_number(&rate, "bps", true, 8000, 1000000000000, &vm->rate_bps);
-		node_number(&rate, "burst", true, 1600, 1000000000, &vm->burst);
-	}
+	read_rate(n, "rate", &vm->rate_bps, &vm->burst);
+	read_rate(n, "flow_rate", &vm->flow_bps, &vm->flow_burst);
 	for (size_t i = 0; i < vm->naddrs; i++)
 		*route_new(vpc) = (struct route){.prefix = {vm->addrs[i], 128}, .kind = ROUTE_VM, .vm = vpc->nvms};
 	vpc->nvms++;
@@ -260,25 +273,101 @@ static void read_remote(const struct node *n, struct vpc *vpc)
 	node_addr(n, "vtep", true, &r->vtep);
 }
 
-static void read_route(const struct node *n, const struct config *c, struct vpc *vpc)
+static size_t vpc_by_name(const struct node *n, const struct config *c)
 {
-	static const enum route_kind kinds[] = {ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT, ROUTE_VPC,
-	                                        ROUTE_REMOTE};
-	struct route *r = route_new(vpc);
 	struct node field = node_field(n, "vpc");
 	char name[NAME_LEN] = "";
 
-	node_only(n, KEYS("prefix", "kind", "vpc", "vtep"));
+	if (!node_text(n, "vpc", true, name, sizeof(name)))
+		return 0;
+	for (size_t i = 0; i < c->nvpcs; i++)
+		if (!strcmp(c->vpcs[i].name, name))
+			return i;
+	node_fail(&field, "there is no VPC '%s'", name);
+	return 0;
+}
+
+static void read_route(const struct node *n, const struct config *c, struct vpc *vpc)
+{
+	static const enum route_kind kinds[] = {ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT,
+	                                        ROUTE_VPC,       ROUTE_REMOTE,      ROUTE_SERVICE};
+	struct route *r = route_new(vpc);
+
+	node_only(n, KEYS("prefix", "kind", "vpc", "vtep", "service"));
 	node_prefix(n, "prefix", true, &r->prefix);
-	r->kind = kinds[node_choice(n, "kind", KEYS("blackhole", "unreachable", "prohibit", "local", "remote"))];
+	r->kind =
+	    kinds[node_choice(n, "kind", KEYS("blackhole", "unreachable", "prohibit", "local", "remote", "service"))];
 	if (r->kind == ROUTE_REMOTE)
 		node_addr(n, "vtep", true, &r->vtep);
-	if (r->kind != ROUTE_VPC || !node_text(n, "vpc", true, name, sizeof(name)))
-		return;
-	while (r->vpc < c->nvpcs && strcmp(c->vpcs[r->vpc].name, name))
-		r->vpc++;
-	if (r->vpc == c->nvpcs)
-		node_fail(&field, "there is no VPC '%s'", name);
+	if (r->kind == ROUTE_VPC)
+		r->vpc = vpc_by_name(n, c);
+	if (r->kind == ROUTE_SERVICE)
+		node_text(n, "service", true, r->service, sizeof(r->service));
+}
+
+static void read_snat(const struct node *n, struct nat_rule *r)
+{
+	uint64_t idle_s = 300; /* RFC 4787, REQ-5 */
+
+	node_only(n, KEYS("name", "kind", "vpc", "prefix", "addresses", "ports", "idle"));
+	node_prefix(n, "prefix", true, &r->prefix);
+	r->npublic = read_addrs(n, "addresses", r->public, NAT_ADDRS_MAX);
+	r->lo = 1024; /* those below are for services, RFC 4787 */
+	r->hi = 65535;
+	read_ports(n, &r->lo, &r->hi);
+	node_number(n, "idle", false, NAT_IDLE_MIN, 86400, &idle_s);
+	r->idle_ms = (uint32_t)idle_s * 1000;
+}
+
+static void read_dnat(const struct node *n, struct nat_rule *r)
+{
+	uint64_t port = 0, to_port = 0;
+
+	node_only(n, KEYS("name", "kind", "vpc", "proto", "address", "port", "to", "to_port"));
+	r->proto = read_proto(n);
+	r->prefix.len = 128;
+	r->npublic = node_addr(n, "address", true, &r->public[0]);
+	node_addr(n, "to", true, &r->prefix.addr);
+	if (node_number(n, "port", true, 1, 65535, &port))
+		to_port = port;
+	node_number(n, "to_port", false, 1, 65535, &to_port);
+	r->lo = r->hi = (uint16_t)port;
+	r->port = (uint16_t)to_port;
+	r->idle_ms = 300000;
+	if (r->proto != IPPROTO_TCP && r->proto != IPPROTO_UDP)
+		node_fail(n, "a dnat rule needs the proto tcp or udp");
+}
+
+/* An address and port inside have one public end, by which their answers go. */
+static bool is_double(const struct vpc *vpc, const struct nat_rule *r)
+{
+	for (const struct nat_rule *o = vpc->nats; o < r; o++)
+		if (o->kind == NAT_DESTINATION && r->kind == NAT_DESTINATION && o->proto == r->proto &&
+		    o->port == r->port && addr_equal(&o->prefix.addr, &r->prefix.addr))
+			return true;
+	return false;
+}
+
+static void read_nat(const struct node *n, const struct config *c, struct vpc *vpc)
+{
+	struct nat_rule *r = &vpc->nats[vpc->nnats++];
+
+	node_text(n, "name", true, r->name, sizeof(r->name));
+	r->kind = node_choice(n, "kind", KEYS("snat", "dnat")) == 0 ? NAT_SOURCE : NAT_DESTINATION;
+	r->outside = vpc_by_name(n, c);
+	if (!reader_failed(n->reader) && &c->vpcs[r->outside] == vpc)
+		node_fail(n, "the vpc of a nat rule is the one outside, not its own");
+	if (r->kind == NAT_SOURCE)
+		read_snat(n, r);
+	else
+		read_dnat(n, r);
+	if (is_double(vpc, r))
+		node_fail(n, "another dnat rule leads to the same address and port");
+	if (!r->npublic)
+		node_fail(n, "needs at least one public address");
+	for (size_t i = 0; i < r->npublic; i++)
+		if (r->prefix.len && addr_is4(&r->public[i]) != addr_is4(&r->prefix.addr))
+			node_fail(n, "addresses inside and outside must be of one family");
 }
 
 static int route_order(const void *a, const void *b)
@@ -291,11 +380,13 @@ static int route_order(const void *a, const void *b)
 static void read_vpc_lists(const struct node *n, struct config *c, struct vpc *vpc)
 {
 	struct node vms = node_field(n, "vms"), remotes = node_field(n, "remotes"), routes = node_field(n, "routes");
+	struct node nats = node_field(n, "nat");
 	size_t nvms = node_count(&vms, PORTS_MAX), nremotes = node_count(&remotes, ITEMS_MAX);
-	size_t nroutes = node_count(&routes, ITEMS_MAX);
+	size_t nroutes = node_count(&routes, ITEMS_MAX), nnats = node_count(&nats, ITEMS_MAX);
 
 	vpc->vms = list_new(n, nvms, sizeof(*vpc->vms));
 	vpc->routes = list_new(n, nvms * VM_ADDRS_MAX + nremotes + nroutes, sizeof(*vpc->routes));
+	vpc->nats = list_new(n, nnats, sizeof(*vpc->nats));
 	for (size_t i = 0; i < nvms && !reader_failed(n->reader); i++) {
 		struct node item = node_item(&vms, i);
 
@@ -311,6 +402,11 @@ static void read_vpc_lists(const struct node *n, struct config *c, struct vpc *v
 
 		read_route(&item, c, vpc);
 	}
+	for (size_t i = 0; i < nnats && !reader_failed(n->reader); i++) {
+		struct node item = node_item(&nats, i);
+
+		read_nat(&item, c, vpc);
+	}
 	if (vpc->routes)
 		qsort(vpc->routes, vpc->nroutes, sizeof(*vpc->routes), route_order);
 }
@@ -322,7 +418,7 @@ static void read_vpc_head(const struct node *n, struct config *c)
 	struct vpc *vpc = &c->vpcs[c->nvpcs];
 	uint64_t vni = 0;
 
-	node_only(n, KEYS("name", "vni", "gateway", "vms", "remotes", "routes"));
+	node_only(n, KEYS("name", "vni", "gateway", "vms", "remotes", "routes", "nat"));
 	node_text(n, "name", true, vpc->name, sizeof(vpc->name));
 	if (node_number(n, "vni", true, 1, 0xffffff, &vni) && config_vpc_of_vni(c, (uint32_t)vni))
 		node_fail(n, "there is a VPC with VNI %u already", (unsigned int)vni);
@@ -408,8 +504,10 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->ngroups; i++)
 		free(config->groups[i].rules);
 	for (size_t i = 0; i < config->nvpcs; i++) {
+		rte_rib6_free(config->vpcs[i].tree);
 		free(config->vpcs[i].vms);
 		free(config->vpcs[i].routes);
+		free(config->vpcs[i].nats);
 	}
 	free(config->groups);
 	free(config->vpcs);
@@ -435,8 +533,18 @@ const struct vm *config_vm_of_port(const struct config *config, unsigned int por
 	return NULL;
 }
 
+static const struct route *route_of_tree(const struct vpc *vpc, const struct addr *dst)
+{
+	struct rte_rib6_node *node = rte_rib6_lookup(vpc->tree, dst->b);
+	uint64_t at;
+
+	return node && !rte_rib6_get_nh(node, &at) ? &vpc->routes[at] : NULL;
+}
+
 const struct route *config_route(const struct vpc *vpc, const struct addr *dst)
 {
+	if (vpc->tree)
+		return route_of_tree(vpc, dst);
 	for (size_t i = 0; i < vpc->nroutes; i++)
 		if (prefix_has(&vpc->routes[i].prefix, dst))
 			return &vpc->routes[i];

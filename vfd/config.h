@@ -17,6 +17,8 @@
 #define VM_GROUPS_MAX    8
 #define GATEWAY_MAX      4
 #define STATICS_MAX      64
+#define NAT_ADDRS_MAX    16
+#define NAT_IDLE_MIN     11      /* seconds: longer than a flow entry, which points to its translation, is used */
 #define FLOWS_DEFAULT    262144  /* entries of a worker's flow cache: 48 MB */
 #define FLOWS_MAX        4194304 /* 770 MB */
 #define NEW_FLOWS        200000  /* a second: an eighth of a worker that does nothing else */
@@ -74,8 +76,9 @@ struct vm {
 	struct addr addrs[VM_ADDRS_MAX];
 	size_t naddrs;
 	unsigned int groups[VM_GROUPS_MAX];
-	size_t ngroups;           /* 0: the VM's traffic is not filtered */
-	uint64_t rate_bps, burst; /* bits a second, bytes; 0: no limit */
+	size_t ngroups;                /* 0: the VM's traffic is not filtered */
+	uint64_t rate_bps, burst;      /* bits a second, bytes; 0: no limit */
+	uint64_t flow_bps, flow_burst; /* the same for each flow */
 };
 
 enum route_kind {
@@ -85,6 +88,7 @@ enum route_kind {
 	ROUTE_BLACKHOLE,
 	ROUTE_UNREACHABLE,
 	ROUTE_PROHIBIT,
+	ROUTE_SERVICE,
 };
 
 struct route {
@@ -94,7 +98,27 @@ struct route {
 	struct addr vtep; /* ROUTE_REMOTE */
 	struct mac mac;   /* of the remote VM; with has_mac false the VPC's gateway's is used */
 	bool has_mac;
-	size_t vpc; /* ROUTE_VPC: looked up there once more */
+	size_t vpc;             /* ROUTE_VPC: looked up there once more */
+	char service[NAME_LEN]; /* ROUTE_SERVICE: none of them is in this device */
+};
+
+enum nat_kind {
+	NAT_SOURCE,
+	NAT_DESTINATION,
+};
+
+/* Translation between the VPC that has the rule, inside, and another one, outside. */
+struct nat_rule {
+	char name[NAME_LEN];
+	enum nat_kind kind;
+	size_t outside;                    /* VPC */
+	struct addr public[NAT_ADDRS_MAX]; /* addresses outside: of a pool; NAT_DESTINATION: one */
+	size_t npublic;
+	uint16_t lo, hi;      /* ports outside; NAT_DESTINATION: one */
+	struct prefix prefix; /* inside: senders that are translated; NAT_DESTINATION: the receiver */
+	uint16_t port;        /* NAT_DESTINATION: the receiver's */
+	uint8_t proto;        /* NAT_DESTINATION: TCP or UDP; else 0: all that can be translated */
+	uint32_t idle_ms;     /* without a packet, then a translation ends */
 };
 
 struct vpc {
@@ -107,6 +131,9 @@ struct vpc {
 	size_t nvms;
 	struct route *routes; /* longest prefix first */
 	size_t nroutes;
+	struct rte_rib6 *tree; /* of the routes, where they are many: route.h */
+	struct nat_rule *nats; /* the first that fits counts */
+	size_t nnats;
 };
 
 struct config {

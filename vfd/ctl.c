@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The control socket and its client, see ctl.h. Served by the main thread: workers are never waited for.
+ * The control socket, see ctl.h; its client is ctl_client.c. Served by the main thread: workers are never waited for.
  */
 #include "ctl.h"
 #include "drop.h"
 #include "flow.h"
+#include "nat.h"
+#include "remote.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -13,14 +15,14 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define LINE_MAX_IN 256  /* requests are short */
 #define WAIT_MS     200  /* for a client that has connected */
 #define FLOWS_SHOWN 1000 /* of each worker */
+#define NATS_SHOWN  1000
 
-static int address_of(const char *path, struct sockaddr_un *ret)
+int ctl_address(const char *path, struct sockaddr_un *ret)
 {
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(ret->sun_path))
@@ -32,7 +34,7 @@ static int address_of(const char *path, struct sockaddr_un *ret)
 int ctl_listen(const char *path)
 {
 	struct sockaddr_un at;
-	int bad = address_of(path, &at), fd;
+	int bad = ctl_address(path, &at), fd;
 	mode_t old;
 
 	if (bad)
@@ -63,11 +65,12 @@ static json_t *show_ports(struct device *dev)
 	for (unsigned int i = 0; i < dev->nports; i++) {
 		const struct port *p = &dev->ports[i];
 
-		json_array_append_new(list,
-		                      json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "name", p->conf.name, "kind",
-		                                p->conf.kind == PORT_VM ? "vm" : "underlay", "mac",
-		                                mac_text(p->mac.b, mac), "mtu", p->conf.mtu, "rx", (json_int_t)p->rx,
-		                                "tx", (json_int_t)p->tx, "tx_full", (json_int_t)p->tx_full));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I}", "name",
+		                                      p->conf.name, "kind", p->conf.kind == PORT_VM ? "vm" : "underlay",
+		                                      "mac", mac_text(p->mac.b, mac), "mtu", dev->config->ports[i].mtu,
+		                                      "rx", (json_int_t)p->rx, "tx", (json_int_t)p->tx, "tx_full",
+		                                      (json_int_t)p->tx_full, "own", (json_int_t)p->own, "made",
+		                                      (json_int_t)p->made));
 	}
 	return list;
 }
@@ -87,7 +90,7 @@ static json_t *show_flows(struct device *dev)
 
 static json_t *show_tables(struct device *dev)
 {
-	static const char *const kinds[] = {"vm", "remote", "vpc", "blackhole", "unreachable", "prohibit"};
+	static const char *const kinds[] = {"vm", "remote", "vpc", "blackhole", "unreachable", "prohibit", "service"};
 	const struct config *c = dev->config;
 	json_t *list = json_array();
 	char prefix[ADDR_TEXT_MAX], vtep[ADDR_TEXT_MAX];
@@ -103,6 +106,13 @@ static json_t *show_tables(struct device *dev)
 			                                r->kind == ROUTE_REMOTE ? addr_text(&r->vtep, vtep) : ""));
 		}
 	return list;
+}
+
+/* Flow entries, and what is known of neighbours. */
+static json_t *flush(struct device *dev)
+{
+	remotes_forget(dev->remotes);
+	return json_pack("{s:i}", "epoch", (int)atomic_fetch_add(&dev->epoch, 1) + 1);
 }
 
 static json_t *answer(struct device *dev, const char *line)
@@ -121,10 +131,14 @@ static json_t *answer(struct device *dev, const char *line)
 		reply = show_tables(dev);
 	else if (!strcmp(word, "drops"))
 		reply = drops_json(dev->drops);
+	else if (!strcmp(word, "nat"))
+		reply = nats_json(dev, NATS_SHOWN);
 	else if (!strcmp(word, "flush"))
-		reply = json_pack("{s:i}", "epoch", (int)atomic_fetch_add(&dev->epoch, 1) + 1);
+		reply = flush(dev);
 	else
-		reply = json_pack("{s:s}", "error", "ports, flows, tables, drops or flush");
+		reply = json_pack(
+		    "{s:o}", "error",
+		    json_sprintf("there is no '%s': show ports, flows, tables, drops or nat, or flush", word));
 	json_decref(request);
 	return reply;
 }
@@ -168,53 +182,4 @@ void ctl_serve(struct device *dev, int listen_fd)
 		json_decref(reply);
 	}
 	close(fd);
-}
-
-static int print_reply(int fd)
-{
-	json_error_t bad;
-	json_t *reply = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, &bad), *item;
-	const char *error = json_string_value(json_object_get(reply, "error"));
-	size_t i;
-
-	if (!reply || error) {
-		fprintf(stderr, "vtrace-vfd: %s\n", error ? error : "the device gave no answer");
-		return 1;
-	}
-	if (json_is_array(reply)) {
-		json_array_foreach (reply, i, item) {
-			json_dumpf(item, stdout, 0);
-			puts("");
-		}
-	} else {
-		json_dumpf(reply, stdout, 0);
-		puts("");
-	}
-	json_decref(reply);
-	return 0;
-}
-
-int ctl_client(int argc, char **argv)
-{
-	const char *word = argc == 3 && !strcmp(argv[1], "show") ? argv[2] : argc == 2 ? argv[1] : NULL;
-	struct sockaddr_un at;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status;
-	char line[LINE_MAX_IN];
-
-	if (!word || strlen(word) > 16 || strpbrk(word, "\"\\")) {
-		fprintf(stderr, "usage: vtrace-vfd ctl PATH show ports|flows|tables|drops, or: flush\n");
-		return 2;
-	}
-	if (fd < 0 || address_of(argv[0], &at) || connect(fd, (struct sockaddr *)&at, sizeof(at))) {
-		fprintf(stderr, "vtrace-vfd: cannot connect to %s: %s\n", argv[0], strerror(errno));
-		return 1;
-	}
-	snprintf(line, sizeof(line), "{\"do\": \"%s\"}\n", word);
-	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0) {
-		fprintf(stderr, "vtrace-vfd: cannot ask %s: %s\n", argv[0], strerror(errno));
-		return 1;
-	}
-	status = print_reply(fd);
-	close(fd);
-	return status;
 }

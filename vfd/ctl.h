@@ -8,8 +8,11 @@
 
 #include "device.h"
 
-int ctl_listen(const char *path);                  /* a descriptor, or -errno */
-void ctl_serve(struct device *dev, int listen_fd); /* one request; a client that is slow is hung up on */
-int ctl_client(int argc, char **argv);             /* PATH, then the words; the exit status */
+#include <sys/un.h>
+
+int ctl_address(const char *path, struct sockaddr_un *ret); /* -ENAMETOOLONG */
+int ctl_listen(const char *path);                           /* a descriptor, or -errno */
+void ctl_serve(struct device *dev, int listen_fd);          /* one request; a client that is slow is hung up on */
+int ctl_client(int argc, char **argv);                      /* PATH, then the words; the exit status */
 
 #endif

@@ -36,19 +36,32 @@ enum action {
 	ACT_LOCAL, /* for the gateway's own address */
 };
 
+/* Of an entry's `routed`. */
+enum {
+	ROUTED = 1,  /* TTL counts, MACs are written anew */
+	NAT_OUT = 2, /* the source is translated */
+	NAT_IN = 4,  /* the destination is */
+};
+
 struct flow_entry {
 	uint32_t epoch, made_ms;
-	uint8_t action, routed; /* routed: TTL counts, MACs are written anew */
-	uint16_t set;           /* of tasks that want it, vdg_match() */
-	uint32_t drop;          /* ACT_DROP: drop_intern()'s number */
-	uint32_t vni;           /* of the network that the packet leaves in */
-	uint16_t port;          /* to leave by */
-	uint16_t meter;         /* of the sending VM, 0: none */
-	struct remote *remote;  /* ACT_TUNNEL */
+	uint8_t action:7, used:1; /* used: since the cache's hand came by */
+	uint8_t routed;
+	uint16_t set;   /* of tasks that want it, vdg_match() */
+	uint32_t nat;   /* NAT_OUT, NAT_IN: the translation's number */
+	uint32_t vni;   /* of the network that the packet leaves in */
+	uint16_t port;  /* to leave by; ACT_DROP: where it is dropped */
+	uint16_t meter; /* of the sending VM, 0: none */
+	union {
+		struct remote *remote; /* ACT_TUNNEL; ACT_PORT: NULL */
+		struct {
+			uint32_t drop; /* ACT_DROP: drop_intern()'s number */
+			uint8_t icmp;  /* enum icmp_kind that the sender gets */
+		};
+	};
 	struct mac dst, src;
-	uint8_t icmp;   /* ACT_DROP: enum icmp_kind that the sender gets */
-	uint8_t used;   /* since the cache's hand came by */
-	uint16_t tasks; /* w->tasks when `set` was made; that it comes round within FLOW_MS is not possible */
+	uint16_t tasks;      /* w->tasks when `set` was made; that it comes round within FLOW_MS is not possible */
+	uint16_t flow_meter; /* of this flow, 0: none */
 	uint64_t packets, bytes;
 } __attribute__((aligned(64)));
 
@@ -57,6 +70,7 @@ _Static_assert(sizeof(struct flow_entry) == 64, "a flow entry is one cache line"
 struct packet {
 	struct rte_mbuf *m; /* from the tenant's Ethernet header on; NULL: somebody has taken it */
 	uint16_t in;        /* port */
+	uint16_t at;        /* port that it has got to: of its entry to the queue of the one to leave by */
 	bool outer;         /* came by the tunnel, whose ends are: */
 	bool ip_bad;        /* it has no IP header that can be read */
 	uint8_t hop;        /* traced: its hop here; before vdg_in() that of the outer DSCP */
@@ -64,7 +78,9 @@ struct packet {
 	struct addr outer_src, outer_dst;
 	uint16_t l3_len, l4_off; /* bytes from the IP header on; of the transport header behind it */
 	uint8_t ttl;
-	bool df;
+	bool df, fragment, later; /* later: not the first fragment, so it has no transport header */
+	uint16_t frag_off;        /* bytes */
+	uint32_t frag_id;
 	struct flow_key key;
 	uint32_t hash; /* of the key */
 	bool known;    /* the flow has an entry, though it may be one that does not count any more */
@@ -80,6 +96,10 @@ struct port {
 	bool refused;                               /* new flows of this burst, which then counts twice */
 	uint32_t tokens, begun_ms, busy_rate, busy; /* of new flows, admit.c */
 	atomic_ullong rx, tx, tx_full;
+	atomic_ullong
+	    own; /* of rx: for the device itself, which used them up (ARP, discovery, its gateway's addresses) */
+	atomic_ullong
+	    made; /* the device's own answers, questions, ICMP errors. Of all ports: rx + made = tx + own + drops */
 };
 
 struct worker {
@@ -112,6 +132,8 @@ struct device {
 	struct remotes *remotes;
 	struct sessions *sessions;
 	struct meters *meters;
+	struct nats *nats;
+	struct frags *frags;
 	struct vdg *vdg;
 };
 

@@ -28,16 +28,27 @@ struct drops {
 };
 
 static const struct {
-	const char *code, *reason, *site;
+	const char *code, *reason, *site, *evidence;
 } fixed[DROP_FIXED_MAX] = {
     [DROP_UNEXPLAINED] = {"unexplained", "TABLE_OF_REASONS_FULL", "drop_intern"},
     [DROP_HEADER] = {"header-bad", "HEADER_BAD", "parse"},
+    [DROP_CHECKSUM] = {"checksum-bad", "IP_CHECKSUM", "route_packet"},
     [DROP_ETHERTYPE] = {"protocol-unsupported", "ETHERTYPE", "parse"},
     [DROP_MULTICAST] = {"protocol-unsupported", "MULTICAST", "parse"},
     [DROP_TTL] = {"ttl-expired", "TTL_EXPIRED", "forward"},
     [DROP_OUTER_ECN] = {"underlay-ecn", "OUTER_ECN", "parse_outer"},
     [DROP_OUTER_OTHER] = {"unexplained", "NOT_FOR_TUNNEL", "parse_outer"},
     [DROP_NO_MBUF] = {"out-of-memory", "NO_MBUF", "icmp_error"},
+    [DROP_NO_MBUF_CUT] = {"out-of-memory", "NO_MBUF", "frag_cut"},
+    [DROP_CUT] = {"unexplained", "PACKET_CUT_SHORT", "parse",
+                  "the port's driver gave fewer bytes than the IP header has: net_af_packet puts fragments together, "
+                  "and cuts what is above 2 KB then"},
+    [DROP_FRAG_TIMEOUT] = {"fragment-missing", "FIRST_FRAGMENT_MISSING", "frags_tick",
+                           "a fragment came, and the first one of its datagram did not, for a second"},
+    [DROP_FRAG_FULL] = {"queue-full", "FRAGMENTS_FULL", "frag_take",
+                        "too many fragments wait for the first ones of their datagrams"},
+    [DROP_FRAG_INSIDE] = {"header-bad", "FRAGMENT_INSIDE_HEADER", "frag_take",
+                          "a fragment overlaps the TCP header of the first one"},
     [DROP_TX_FULL] = {"queue-full", "TX_FULL", "worker_flush"},
 };
 
@@ -50,7 +61,7 @@ struct drops *drops_new(struct device *dev)
 	d->dev = dev;
 	pthread_mutex_init(&d->lock, NULL);
 	for (unsigned int i = 0; i < DROP_FIXED_MAX; i++)
-		drop_intern(d, fixed[i].code, fixed[i].reason, fixed[i].site, "");
+		drop_intern(d, fixed[i].code, fixed[i].reason, fixed[i].site, fixed[i].evidence ?: "");
 	return d;
 }
 

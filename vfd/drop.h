@@ -16,6 +16,7 @@
 enum drop_fixed {
 	DROP_UNEXPLAINED,
 	DROP_HEADER,
+	DROP_CHECKSUM,
 	DROP_ETHERTYPE,
 	DROP_MULTICAST,
 	DROP_TTL,
@@ -23,6 +24,11 @@ enum drop_fixed {
 	DROP_OUTER_OTHER, /* on the underlay, not for a tunnel's end of this device */
 	DROP_NO_MBUF,
 	DROP_TX_FULL,
+	DROP_NO_MBUF_CUT,
+	DROP_CUT,
+	DROP_FRAG_TIMEOUT,
+	DROP_FRAG_FULL,
+	DROP_FRAG_INSIDE,
 	DROP_FIXED_MAX,
 };
 

@@ -109,13 +109,6 @@ static bool counts(const struct flow_entry *e, const struct worker *w)
 	return e->epoch == w->epoch && w->now_ms - e->made_ms < FLOW_MS;
 }
 
-/* Tasks have come or gone since the flow was matched with them. */
-static void match_again(struct worker *w, struct flow_entry *e, const struct packet *p)
-{
-	e->tasks = (uint16_t)w->tasks;
-	e->set = trace_match_packet(w, p);
-}
-
 static void take_entry(struct worker *w, struct packet *p, struct flow_entry *e)
 {
 	p->known = e;
@@ -123,8 +116,14 @@ static void take_entry(struct worker *w, struct packet *p, struct flow_entry *e)
 	if (!p->entry)
 		return;
 	e->used = 1;
-	if (e->tasks != (uint16_t)w->tasks)
-		match_again(w, e, p);
+	if (e->tasks == (uint16_t)w->tasks)
+		return;
+	if (e->routed & NAT_IN) { /* what it is matched with, the slow path knows */
+		p->entry = NULL;
+		return;
+	}
+	e->tasks = (uint16_t)w->tasks;
+	e->set = trace_match_packet(w, p);
 }
 
 void flows_find(struct flows *flows, struct packet *const *packets, unsigned int n, struct worker *w)

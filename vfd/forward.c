@@ -8,13 +8,16 @@
 #include "arp.h"
 #include "drop.h"
 #include "flow.h"
+#include "frag.h"
 #include "icmp.h"
 #include "meter.h"
 #include "parse.h"
+#include "rewrite.h"
 #include "slow.h"
 #include "trace.h"
 #include "tunnel.h"
 
+#include <rte_ip.h>
 #include <stdio.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -28,9 +31,10 @@ static bool take(struct worker *w, struct packet *p, const struct port *port)
 	if (port->conf.kind == PORT_UNDERLAY) {
 		switch (parse_outer(p, vtep)) {
 		case OUTER_TUNNEL:
-			return true;
+			break;
 		case OUTER_ARP:
 			arp_from_underlay(w, p);
+			atomic_fetch_add_explicit(&w->dev->ports[p->in].own, 1, memory_order_relaxed);
 			return false;
 		case OUTER_ECN:
 			parse_tenant(p);
@@ -42,7 +46,10 @@ static bool take(struct worker *w, struct packet *p, const struct port *port)
 			return false;
 		}
 	}
-	return rte_pktmbuf_data_len(p->m) < 14 + 20 || !arp_from_vm(w, p);
+	if (rte_pktmbuf_data_len(p->m) < 14 + 20 || !arp_from_tenant(w, p))
+		return true;
+	atomic_fetch_add_explicit(&w->dev->ports[p->in].own, 1, memory_order_relaxed);
+	return false;
 }
 
 /* Parses what is a tenant's packet and can be read; the others are dropped. False: it was. */
@@ -51,48 +58,26 @@ static bool read_tenant(struct worker *w, struct packet *p)
 	uint32_t bad = parse_tenant(p);
 
 	if (!bad)
-		return true;
+		return !p->fragment || frag_take(w, p);
 	if (p->hop)
 		trace_in(w, p);
 	drop_packet(w, p, bad);
 	return false;
 }
 
-/* One hop less to live, in the header and its checksum. */
-static void count_hop(struct packet *p)
-{
-	uint8_t *ip = packet_ip(p);
-	uint32_t sum;
-
-	if (p->key.family == 6) {
-		ip[7]--;
-		return;
-	}
-	ip[8]--;
-	sum = (uint32_t)(ip[10] << 8 | ip[11]) + 0x100; /* RFC 1141 */
-	sum += sum >> 16;
-	ip[10] = (uint8_t)(sum >> 8);
-	ip[11] = (uint8_t)sum;
-}
-
-static void drop_big(struct worker *w, struct packet *p, const struct port *port)
+static void drop_big(struct worker *w, struct packet *p, const struct port_config *port)
 {
 	char line[160];
 
-	snprintf(line, sizeof(line), "packet of %u bytes exceeds the MTU %u of port %s", p->l3_len, port->conf.mtu,
-	         port->conf.name);
-	icmp_error(w, p, ICMP_TOO_BIG, port->conf.mtu);
+	snprintf(line, sizeof(line), "packet of %u bytes exceeds the MTU %u of port %s", p->l3_len, port->mtu,
+	         port->name);
+	rewrite_back(p);
+	icmp_error(w, p, ICMP_TOO_BIG, port->mtu);
 	drop_packet(w, p, drop_intern(w->dev->drops, "mtu-exceeded", "PACKET_TOO_BIG", "forward", line));
 }
 
-ALWAYS_INLINE void to_port(struct worker *w, struct packet *p, bool traced)
+ALWAYS_INLINE void put(struct worker *w, struct packet *p, bool traced)
 {
-	const struct port *port = &w->dev->ports[p->entry->port];
-
-	if (p->l3_len > port->conf.mtu) {
-		drop_big(w, p, port);
-		return;
-	}
 	if (traced && p->hop) {
 		trace_out(w, p);
 		worker_send_traced(w, p, 0);
@@ -102,10 +87,33 @@ ALWAYS_INLINE void to_port(struct worker *w, struct packet *p, bool traced)
 	p->m = NULL;
 }
 
+/* Too big for the port: in pieces, or not at all. */
+static void put_big(struct worker *w, struct packet *p, const struct port_config *port)
+{
+	struct packet pieces[FRAG_PIECES_MAX];
+	unsigned int n = frag_cut(w, p, port->mtu, pieces);
+
+	for (unsigned int i = 0; i < n; i++)
+		put(w, &pieces[i], true);
+	if (p->m)
+		drop_big(w, p, port);
+}
+
+ALWAYS_INLINE void to_port(struct worker *w, struct packet *p, bool traced)
+{
+	const struct port_config *port = &w->config->ports[p->entry->port];
+
+	if (p->l3_len > port->mtu)
+		put_big(w, p, port);
+	else
+		put(w, p, traced);
+}
+
 static void to_gateway(struct worker *w, struct packet *p, bool traced)
 {
 	if (traced && p->hop)
 		trace_local(w, p);
+	atomic_fetch_add_explicit(&w->dev->ports[p->in].own, 1, memory_order_relaxed);
 	if (icmp_echo(w, p))
 		return;
 	rte_pktmbuf_free(p->m); /* the gateway has nothing else to say */
@@ -118,27 +126,41 @@ static void expire(struct worker *w, struct packet *p)
 	drop_packet(w, p, DROP_TTL);
 }
 
+/* What a router does to a packet (RFC 1812, 5.2); false: dropped. */
+static bool route_packet(struct worker *w, struct packet *p)
+{
+	const struct flow_entry *e = p->entry;
+	uint8_t *eth = rte_pktmbuf_mtod(p->m, uint8_t *);
+
+	if (p->key.family == 4 && rte_raw_cksum(eth + 14, p->l4_off) != 0xffff) {
+		drop_packet(w, p, DROP_CHECKSUM);
+		return false;
+	}
+	if (p->ttl <= 1) {
+		expire(w, p);
+		return false;
+	}
+	rewrite_hop(p);
+	if (e->routed & (NAT_OUT | NAT_IN))
+		rewrite_nat(w, p);
+	memcpy(eth, e->dst.b, 6);
+	memcpy(eth + 6, e->src.b, 6);
+	return true;
+}
+
 ALWAYS_INLINE void act(struct worker *w, struct packet *p, bool traced)
 {
 	struct flow_entry *e = p->entry;
-	uint8_t *eth;
 
 	e->packets++;
 	e->bytes += p->l3_len;
 	if (traced && (e->set || p->hop))
 		trace_in(w, p);
-	if (e->meter && !meter_passes(w, p))
+	if ((e->meter | e->flow_meter) && !meter_passes(w, p))
 		return;
-	if (e->routed && e->action != ACT_DROP) {
-		if (p->ttl <= 1) {
-			expire(w, p);
-			return;
-		}
-		count_hop(p);
-		eth = rte_pktmbuf_mtod(p->m, uint8_t *);
-		memcpy(eth, e->dst.b, 6);
-		memcpy(eth + 6, e->src.b, 6);
-	}
+	if (e->routed && e->action != ACT_DROP && !route_packet(w, p))
+		return;
+	p->at = e->port;
 	switch ((enum action)e->action) {
 	case ACT_PORT:
 		to_port(w, p, traced);
@@ -168,6 +190,19 @@ static __attribute__((noinline)) void act_traced(struct worker *w, struct packet
 		act(w, list[i], true);
 }
 
+/* Fragments whose first one has come. */
+static void forward_waiting(struct worker *w)
+{
+	struct packet p, *list[] = {&p};
+
+	while (frag_next(w, &p)) {
+		flows_find(w->flows, list, 1, w);
+		if (!p.entry)
+			slow_path(w, &p);
+		act_traced(w, list, 1);
+	}
+}
+
 void forward_burst(struct worker *w, unsigned int port, struct rte_mbuf **mbufs, unsigned int n)
 {
 	struct packet packets[BURST], *list[BURST] = {NULL};
@@ -178,7 +213,7 @@ void forward_burst(struct worker *w, unsigned int port, struct rte_mbuf **mbufs,
 
 		memset(p, 0, sizeof(*p));
 		p->m = mbufs[i];
-		p->in = (uint16_t)port;
+		p->in = p->at = (uint16_t)port;
 		if (take(w, p, &w->dev->ports[port]) && read_tenant(w, p))
 			list[count++] = p;
 	}
@@ -195,4 +230,5 @@ void forward_burst(struct worker *w, unsigned int port, struct rte_mbuf **mbufs,
 		act_traced(w, list, kept);
 	else
 		act_plain(w, list, kept);
+	forward_waiting(w);
 }

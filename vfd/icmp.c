@@ -4,6 +4,7 @@
  */
 #include "icmp.h"
 #include "drop.h"
+#include "tunnel.h"
 
 #include <netinet/in.h>
 #include <rte_ether.h>
@@ -99,7 +100,7 @@ void icmp_error(struct worker *w, const struct packet *p, enum icmp_kind kind, u
 	struct rte_mbuf *m;
 	uint8_t *at;
 
-	if (kind == ICMP_NONE || p->outer || is_error(&p->key) || !may_send(w))
+	if (kind == ICMP_NONE || p->outer || p->later || is_error(&p->key) || !may_send(w))
 		return;
 	if (quote > max - head - 8)
 		quote = (uint16_t)(max - head - 8);
@@ -110,6 +111,7 @@ void icmp_error(struct worker *w, const struct packet *p, enum icmp_kind kind, u
 		drop_count(w->dev, DROP_NO_MBUF, 1);
 		return;
 	}
+	atomic_fetch_add_explicit(&w->dev->ports[p->in].made, 1, memory_order_relaxed);
 	memset(at, 0, 14u + head + 8);
 	memcpy(at, p->key.src_mac.b, 6);
 	memcpy(at + 6, p->key.dst_mac.b, 6);
@@ -125,7 +127,8 @@ bool icmp_echo(struct worker *w, struct packet *p)
 	uint8_t *eth = rte_pktmbuf_mtod(p->m, uint8_t *), *ip = eth + 14, *icmp = ip + p->l4_off;
 	uint16_t len = (uint16_t)(p->l3_len - p->l4_off), sum;
 
-	if (p->key.proto != (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || p->key.dport >> 8 != (six ? 128 : 8) || p->outer)
+	if (p->key.proto != (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || p->key.dport >> 8 != (six ? 128 : 8) ||
+	    p->fragment)
 		return false;
 	memcpy(eth, p->key.src_mac.b, 6);
 	memcpy(eth + 6, p->key.dst_mac.b, 6);
@@ -135,7 +138,11 @@ bool icmp_echo(struct worker *w, struct packet *p)
 	icmp[2] = icmp[3] = 0;
 	sum = six ? rte_ipv6_udptcp_cksum((struct rte_ipv6_hdr *)ip, icmp) : (uint16_t)~rte_raw_cksum(icmp, len);
 	memcpy(icmp + 2, &sum, 2);
-	worker_send(w, p->in, p->m);
+	atomic_fetch_add_explicit(&w->dev->ports[p->in].made, 1, memory_order_relaxed);
+	if (p->outer)
+		tunnel_answer(w, p, p->m);
+	else
+		worker_send(w, p->in, p->m);
 	p->m = NULL;
 	return true;
 }

@@ -6,9 +6,12 @@
 #include "ctl.h"
 #include "drop.h"
 #include "flow.h"
+#include "frag.h"
 #include "meter.h"
+#include "nat.h"
 #include "ports.h"
 #include "remote.h"
+#include "route.h"
 #include "security.h"
 #include "trace.h"
 
@@ -31,20 +34,31 @@ struct options {
 	bool check;
 };
 
-static const char usage_text[] = "usage: vtrace-vfd --config FILE [--socket PATH] [--ctl PATH] [--check]\n"
-                                 "       vtrace-vfd ctl PATH show ports|flows|tables|drops\n"
-                                 "       vtrace-vfd ctl PATH flush\n"
-                                 "  --config FILE   ports, VPCs, routes, security groups; SIGHUP reads it again\n"
-                                 "  --socket PATH   for `vtrace agent --datapath vfd:PATH`\n"
-                                 "  --ctl PATH      socket of the second and third form\n"
-                                 "  --check         only say whether the configuration is right\n";
+static const char usage_text[] =
+    "usage: vtrace-vfd --config FILE [--socket PATH] [--ctl PATH] [--check]\n"
+    "       vtrace-vfd ctl PATH show ports|flows|tables|drops|nat [--json]\n"
+    "       vtrace-vfd ctl PATH flush [--json]\n"
+    "\n"
+    "A forwarding device in user space, traced by VTrace. It prints a line that begins with \"ready:\" once it "
+    "forwards.\n"
+    "\n"
+    "      --config FILE  ports, VPCs, routes, security groups; SIGHUP reads it again\n"
+    "      --socket PATH  for `vtrace agent --datapath vfd:PATH`\n"
+    "      --ctl PATH     socket of the second and third form\n"
+    "      --check        only say whether the configuration is right\n"
+    "      --json         print JSON, one object a line, on a terminal too\n"
+    "      --version      print the version\n"
+    "      --help         print this help\n";
 
 static int options_parse(int argc, char **argv, struct options *o)
 {
-	static const struct option words[] = {
-	    {"config", required_argument, NULL, 'c'}, {"socket", required_argument, NULL, 's'},
-	    {"ctl", required_argument, NULL, 'l'},    {"check", no_argument, NULL, 'k'},
-	    {"help", no_argument, NULL, 'h'},         {0}};
+	static const struct option words[] = {{"config", required_argument, NULL, 'c'},
+	                                      {"socket", required_argument, NULL, 's'},
+	                                      {"ctl", required_argument, NULL, 'l'},
+	                                      {"check", no_argument, NULL, 'k'},
+	                                      {"help", no_argument, NULL, 'h'},
+	                                      {"version", no_argument, NULL, 'v'},
+	                                      {0}};
 	int word;
 
 	while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
@@ -63,6 +77,9 @@ static int options_parse(int argc, char **argv, struct options *o)
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
+			exit(0);
+		case 'v':
+			puts("vtrace-vfd " VTRACE_VERSION);
 			exit(0);
 		default:
 			return -EINVAL;
@@ -91,10 +108,19 @@ static bool settle(struct device *dev)
 	return false;
 }
 
+/* MTUs apart, which are asked of the configuration for each packet. */
 static bool same_ports(const struct config *a, const struct config *b)
 {
-	return a->nports == b->nports && a->workers == b->workers && !memcmp(a->ports, b->ports, sizeof(a->ports)) &&
-	       a->has_vtep == b->has_vtep && !memcmp(&a->vtep, &b->vtep, sizeof(a->vtep));
+	bool same = a->nports == b->nports && a->workers == b->workers && a->has_vtep == b->has_vtep &&
+	            !memcmp(&a->vtep, &b->vtep, sizeof(a->vtep));
+
+	for (size_t i = 0; i < a->nports && same; i++) {
+		struct port_config port = b->ports[i];
+
+		port.mtu = a->ports[i].mtu;
+		same = !memcmp(&a->ports[i], &port, sizeof(port));
+	}
+	return same;
 }
 
 static void reload(struct device *dev, const char *path)
@@ -105,6 +131,11 @@ static void reload(struct device *dev, const char *path)
 
 	if (new && !same_ports(old, new)) {
 		snprintf(error, sizeof(error), "ports, workers and vtep cannot change while the device runs");
+		config_free(new);
+		new = NULL;
+	}
+	if (new &&routes_load(new)) {
+		snprintf(error, sizeof(error), "no memory for its routes");
 		config_free(new);
 		new = NULL;
 	}
@@ -155,7 +186,9 @@ static int tables_new(struct device *dev, const struct config *config)
 	dev->nworkers = config->workers;
 	dev->remotes = remotes_new();
 	dev->sessions = sessions_new();
-	return dev->remotes && dev->sessions ? 0 : -ENOMEM;
+	dev->nats = nats_new();
+	dev->frags = frags_new();
+	return dev->remotes && dev->sessions && dev->nats && dev->frags ? 0 : -ENOMEM;
 }
 
 static int workers_start(struct device *dev)
@@ -183,17 +216,20 @@ static void stop(struct device *dev)
 	trace_close(dev);
 	remotes_free(dev->remotes);
 	sessions_free(dev->sessions);
+	nats_free(dev->nats);
+	frags_free(dev->frags);
 	meters_free(dev);
 	drops_free(dev->drops);
+	routes_free((struct config *)dev->config);
 	ports_done(dev);
 }
 
 /* All that is needed before packets flow; what was made is undone by stop(). */
-static int prepare(struct device *dev, const struct options *o, const struct config *config, int *ret_ctl)
+static int prepare(struct device *dev, const struct options *o, struct config *config, int *ret_ctl)
 {
 	char error[VDG_ERROR_MAX];
 
-	if (tables_new(dev, config))
+	if (tables_new(dev, config) || routes_load(config))
 		return fail("tables", "no memory");
 	if (o->socket && trace_open(dev, o->socket, error)) {
 		fprintf(stderr, "vtrace-vfd: %s\n", error); /* it names the socket */
@@ -203,11 +239,12 @@ static int prepare(struct device *dev, const struct options *o, const struct con
 	if (!dev->drops || meters_load(dev, config))
 		return fail("tables", "no memory, or a rate limit that DPDK does not take");
 	if (o->ctl && (*ret_ctl = ctl_listen(o->ctl)) < 0)
-		return fail(o->ctl, strerror(-*ret_ctl));
+		return fail(o->ctl,
+		            *ret_ctl == -EADDRINUSE ? "another device serves this socket" : strerror(-*ret_ctl));
 	return workers_start(dev) ? fail("workers", "no memory") : 0;
 }
 
-static int run(struct device *dev, const struct options *o, const struct config *config, int signals)
+static int run(struct device *dev, const struct options *o, struct config *config, int signals)
 {
 	char error[512];
 	int ctl = -1, status;
@@ -235,7 +272,7 @@ int main(int argc, char **argv)
 	sigset_t set;
 	int status;
 
-	if (argc > 2 && !strcmp(argv[1], "ctl"))
+	if (argc > 1 && !strcmp(argv[1], "ctl"))
 		return ctl_client(argc - 2, argv + 2);
 	if (options_parse(argc, argv, &o)) {
 		fputs(usage_text, stderr);

@@ -12,6 +12,7 @@
 #include <rte_udp.h>
 #include <rte_vxlan.h>
 
+#define CUT_MIN    1500 /* bytes of a packet that says it had more: the driver may have cut it */
 #define VXLAN_HEAD (sizeof(struct rte_udp_hdr) + sizeof(struct rte_vxlan_hdr))
 
 static uint16_t be16(const uint8_t *at)
@@ -55,8 +56,10 @@ static uint32_t parse4(struct packet *p, const uint8_t *ip, uint32_t len)
 	uint16_t fragment = be16(ip + 6);
 
 	p->l3_len = be16(ip + 2);
-	if (ip[0] >> 4 != 4 || ihl < 20 || ihl > len || p->l3_len < ihl || p->l3_len > len)
+	if (ip[0] >> 4 != 4 || ihl < 20 || ihl > len || p->l3_len < ihl)
 		return DROP_HEADER;
+	if (p->l3_len > len)
+		return len > CUT_MIN ? DROP_CUT : DROP_HEADER;
 	p->key.family = 4;
 	p->key.proto = ip[9];
 	p->ttl = ip[8];
@@ -64,11 +67,24 @@ static uint32_t parse4(struct packet *p, const uint8_t *ip, uint32_t len)
 	p->key.src = addr_of4(ip + 12);
 	p->key.dst = addr_of4(ip + 16);
 	p->l4_off = (uint16_t)ihl;
+	p->fragment = fragment & 0x3fff;
+	p->frag_off = (uint16_t)(fragment << 3);
+	p->frag_id = be16(ip + 4);
+	p->later = p->frag_off;
 	if (ip[16] >= 224)
 		return DROP_MULTICAST;
-	if (fragment & 0x1fff)
+	if (p->later)
 		return 0;
 	return parse_l4(&p->key, ip + ihl, p->l3_len - ihl) ? 0 : DROP_HEADER;
+}
+
+/* An IPv6 fragment header; one that is offset 0 and the last is no fragment (RFC 6946). */
+static void parse_fragment(struct packet *p, const uint8_t *header)
+{
+	p->fragment = be16(header + 2) & 0xfff9;
+	p->frag_off = be16(header + 2) & 0xfff8;
+	p->frag_id = (uint32_t)be16(header + 4) << 16 | be16(header + 6);
+	p->later = p->frag_off;
 }
 
 /* Extension headers are gone through up to the transport header or a fragment that is not the first. */
@@ -85,6 +101,8 @@ static uint32_t parse6(struct packet *p, const uint8_t *ip, uint32_t len)
 	p->df = true;
 	memcpy(p->key.src.b, ip + 8, 16);
 	memcpy(p->key.dst.b, ip + 24, 16);
+	if (p->key.dst.b[0] == 0xff)
+		return DROP_MULTICAST;
 	next = ip[6];
 	while (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS ||
 	       next == IPPROTO_FRAGMENT) {
@@ -92,7 +110,9 @@ static uint32_t parse6(struct packet *p, const uint8_t *ip, uint32_t len)
 			return DROP_HEADER;
 		ext = next == IPPROTO_FRAGMENT ? 8 : (ip[at + 1] + 1u) * 8;
 		p->key.proto = ip[at];
-		if (next == IPPROTO_FRAGMENT && be16(ip + at + 2) & 0xfff8)
+		if (next == IPPROTO_FRAGMENT)
+			parse_fragment(p, ip + at);
+		if (p->later)
 			return 0;
 		next = ip[at];
 		at += ext;
@@ -101,8 +121,6 @@ static uint32_t parse6(struct packet *p, const uint8_t *ip, uint32_t len)
 		return DROP_HEADER;
 	p->key.proto = next;
 	p->l4_off = (uint16_t)at;
-	if (p->key.dst.b[0] == 0xff)
-		return DROP_MULTICAST;
 	return parse_l4(&p->key, ip + at, p->l3_len - at) ? 0 : DROP_HEADER;
 }
 
@@ -126,7 +144,7 @@ uint32_t parse_tenant(struct packet *p)
 	default:
 		return DROP_ETHERTYPE;
 	}
-	p->ip_bad = bad == DROP_HEADER;
+	p->ip_bad = bad == DROP_HEADER || bad == DROP_CUT;
 	return bad;
 }
 

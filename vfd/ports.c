@@ -12,6 +12,8 @@
 #include <rte_ethdev.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #define MBUFS       16383 /* 36 MB: rings of all ports, bursts, and what waits for neighbours */
 #define MEMORY      128   /* MB of DPDK's memory: mbufs, sessions, ports; and to each worker: */
@@ -41,7 +43,7 @@ static int eal_init(const struct config *config)
 	return got < 0 ? -rte_errno : 0;
 }
 
-static int port_make(struct port *p)
+static int port_make(struct device *dev, struct port *p)
 {
 	char name[256];
 	char *args;
@@ -52,7 +54,11 @@ static int port_make(struct port *p)
 	if (args)
 		*args++ = 0;
 	bad = rte_eal_hotplug_add("vdev", name, args ? args : "");
-	return bad ? bad : rte_eth_dev_get_port_by_name(name, &p->dpdk);
+	if (!bad)
+		bad = rte_eth_dev_get_port_by_name(name, &p->dpdk);
+	if (!bad)
+		dev->nports++;
+	return bad;
 }
 
 static int port_start(struct device *dev, struct port *p)
@@ -75,6 +81,55 @@ static int port_start(struct device *dev, struct port *p)
 	return 0;
 }
 
+/* What to try where a driver does not start; its own words seldom say it. */
+static const char *hint(const char *vdev)
+{
+	static const struct {
+		const char *driver, *hint;
+		bool user; /* root does not need it */
+	} hints[] = {
+	    {"net_af_packet", "; as this user it needs CAP_NET_RAW", true},
+	    {"net_af_xdp", "; as this user it needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF", true},
+	    {"net_tap", "; as this user it needs CAP_NET_ADMIN", true},
+	    {"net_memif", "; a client starts after the server that makes the socket, and its user must reach it",
+	     false},
+	};
+
+	for (size_t i = 0; i < RTE_DIM(hints); i++)
+		if (!strncmp(vdev, hints[i].driver, strlen(hints[i].driver)) && (!hints[i].user || geteuid()))
+			return hints[i].hint;
+	return "";
+}
+
+/* DPDK's numbers say little (it is "Operation not permitted" for an interface that is not there), its log does. */
+static void tell(const struct port *p, int bad, char *log, char *error, size_t size)
+{
+	log[strcspn(log, "\n")] = 0; /* what follows is about what did not come of it */
+	snprintf(error, size, "port %s: cannot start %s: %s%s", p->conf.name, p->conf.vdev,
+	         log[0] ? log : strerror(-bad), hint(p->conf.vdev));
+}
+
+/* One port, with DPDK's log held back: it is told where the start fails. */
+static int port_init(struct device *dev, struct port *p, char *error, size_t size)
+{
+	char *log = NULL;
+	size_t length = 0;
+	FILE *stream = open_memstream(&log, &length);
+	int bad;
+
+	rte_openlog_stream(stream); /* NULL: the usual one */
+	bad = port_make(dev, p);
+	if (!bad)
+		bad = port_start(dev, p);
+	rte_openlog_stream(NULL);
+	if (stream)
+		fclose(stream);
+	if (bad)
+		tell(p, bad, log ? log : (char[]){""}, error, size);
+	free(log);
+	return bad;
+}
+
 int ports_init(struct device *dev, const struct config *config, char *error, size_t size)
 {
 	int bad = eal_init(config);
@@ -91,18 +146,16 @@ int ports_init(struct device *dev, const struct config *config, char *error, siz
 
 		p->conf = config->ports[i];
 		rte_spinlock_init(&p->tx_lock);
-		bad = port_make(p);
-		if (!bad)
-			bad = port_start(dev, p);
-		snprintf(error, size, "port %s: cannot start %s: %s", p->conf.name, p->conf.vdev, strerror(-bad));
-		dev->nports++;
+		bad = port_init(dev, p, error, size);
 	}
 	return bad;
 }
 
 void ports_done(struct device *dev)
 {
-	for (unsigned int i = 0; i < dev->nports; i++)
+	/* no rte_eal_cleanup(): it unmaps memory under DPDK's interrupt thread, which a memif's other end may occupy */
+	for (unsigned int i = 0; i < dev->nports; i++) {
 		rte_eth_dev_stop(dev->ports[i].dpdk);
-	rte_eal_cleanup();
+		rte_eth_dev_close(dev->ports[i].dpdk);
+	}
 }

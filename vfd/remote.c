@@ -153,6 +153,21 @@ void remote_learn(struct worker *w, const struct addr *addr, const uint8_t *mac)
 	}
 }
 
+void remotes_forget(struct remotes *remotes)
+{
+	rte_spinlock_lock(&remotes->lock);
+	for (unsigned int i = 0; i < remotes->count; i++) {
+		struct remote *r = &remotes->list[i];
+
+		if (r->fixed)
+			continue;
+		r->state = REMOTE_ASKING;
+		r->asks = 0;
+		r->asked_ms -= ASK_MS; /* at the next tick */
+	}
+	rte_spinlock_unlock(&remotes->lock);
+}
+
 static void tick_one(struct worker *w, struct remotes *rs, struct remote *r)
 {
 	struct parked list[PARKED_MAX];

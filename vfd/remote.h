@@ -47,6 +47,7 @@ struct remote *remote_get(struct worker *w, const struct addr *vtep, const char 
 void remote_park(struct worker *w, struct remote *r, struct packet *p);
 
 void remote_learn(struct worker *w, const struct addr *addr, const uint8_t *mac);
-void remotes_tick(struct worker *w); /* one worker calls it, some times a second */
+void remotes_forget(struct remotes *remotes); /* any thread: all are asked for anew */
+void remotes_tick(struct worker *w);          /* one worker calls it, some times a second */
 
 #endif

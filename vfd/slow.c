@@ -7,6 +7,7 @@
 #include "flow.h"
 #include "icmp.h"
 #include "meter.h"
+#include "nat.h"
 #include "remote.h"
 #include "security.h"
 #include "trace.h"
@@ -21,6 +22,7 @@ struct lookup {
 	struct worker *w;
 	const struct packet *p;
 	struct flow_entry *e;
+	struct flow_key key;    /* as the receiver sees it: NAT may have changed it */
 	const struct vpc *from; /* network that it comes from */
 	const struct vm *src;   /* the VM that sends, NULL: it came by the tunnel */
 	const struct vpc *to;
@@ -40,7 +42,7 @@ static void refuse(struct lookup *l, enum icmp_kind icmp, const char *code, cons
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
 	l->e->action = ACT_DROP;
-	l->e->routed = 0;
+	l->e->routed &= NAT_OUT | NAT_IN;
 	l->e->icmp = icmp;
 	l->e->drop = drop_intern(l->w->dev->drops, code, reason, site, line);
 }
@@ -89,7 +91,7 @@ static bool find_source(struct lookup *l)
 /* The gateway's own address ends the lookup. */
 static bool for_gateway(struct lookup *l)
 {
-	for (size_t i = 0; i < l->from->ngateway; i++)
+	for (size_t i = 0; i < l->from->ngateway && l->to == l->from; i++)
 		if (addr_equal(&l->from->gateway[i], &l->p->key.dst))
 			return true;
 	return false;
@@ -99,14 +101,13 @@ static bool find_route(struct lookup *l)
 {
 	char text[ADDR_TEXT_MAX];
 
-	l->to = l->from;
 	for (int hops = 0; hops < VPC_HOPS_MAX; hops++) {
-		l->route = config_route(l->to, &l->p->key.dst);
+		l->route = config_route(l->to, &l->key.dst);
 		if (!l->route || l->route->kind != ROUTE_VPC)
 			break;
 		l->to = &l->w->config->vpcs[l->route->vpc];
 	}
-	addr_text(&l->p->key.dst, text);
+	addr_text(&l->key.dst, text);
 	if (!l->route)
 		refuse(l, ICMP_NO_ROUTE, "route-missing", "NO_ROUTE", "find_route", "no route to %s in VPC %s", text,
 		       l->to->name);
@@ -134,6 +135,12 @@ static bool route_allows(struct lookup *l)
 
 	if (kind == ROUTE_VM || kind == ROUTE_REMOTE)
 		return true;
+	if (kind == ROUTE_SERVICE) {
+		refuse(l, ICMP_NONE, "action-unsupported", "UNSUPPORTED_ACTION", "find_route",
+		       "route %s of VPC %s leads through service %s, which this device does not have",
+		       prefix_text(&l->route->prefix, text), l->to->name, l->route->service);
+		return false;
+	}
 	refuse(l, kinds[kind].icmp, kinds[kind].code, kinds[kind].reason, "find_route", "route %s %s of VPC %s",
 	       kinds[kind].word, prefix_text(&l->route->prefix, text), l->to->name);
 	return false;
@@ -147,18 +154,26 @@ static bool check_mac(struct lookup *l)
 	const struct mac *right = vm ? &vm->mac : l->route->has_mac ? &l->route->mac : NULL;
 	char text[ADDR_TEXT_MAX], text2[ADDR_TEXT_MAX], text3[ADDR_TEXT_MAX];
 
-	l->e->routed = mac_equal(&l->from->gateway_mac, &k->dst_mac);
-	if (l->e->routed || (l->from == l->to && right && mac_equal(right, &k->dst_mac)))
+	if (mac_equal(&l->from->gateway_mac, &k->dst_mac))
+		l->e->routed |= ROUTED;
+	if (l->e->routed & ROUTED ||
+	    (l->from == l->to && right && mac_equal(right, &k->dst_mac) && (vm || !l->p->outer)))
 		return true;
-	if (right && l->from == l->to)
-		refuse(l, ICMP_NONE, "wrong-mac", "WRONG_MAC", "check_mac",
-		       "sent to MAC %s, but %s has %s, the gateway %s", mac_text(&k->dst_mac, text),
-		       l->p->key.family == 4 ? "the destination" : "its destination", mac_text(right, text2),
-		       mac_text(&l->from->gateway_mac, text3));
-	else
+	if (l->p->outer && !vm) { /* another device took this one for the VM's */
+		refuse(l, ICMP_NONE, "wrong-mac", "NOT_HERE", "check_mac",
+		       "came by the tunnel for MAC %s, which no VM of VPC %s has here", mac_text(&k->dst_mac, text),
+		       l->from->name);
+	} else if (l->from != l->to || !right) {
 		refuse(l, ICMP_NONE, "wrong-mac", "WRONG_MAC", "check_mac",
 		       "sent to MAC %s, but this way leads over the gateway, %s", mac_text(&k->dst_mac, text),
 		       mac_text(&l->from->gateway_mac, text2));
+	} else {
+		refuse(l, ICMP_NONE, "wrong-mac", "WRONG_MAC", "check_mac",
+		       "sent to MAC %s, but the destination has %s, the gateway %s", mac_text(&k->dst_mac, text),
+		       mac_text(right, text2), mac_text(&l->from->gateway_mac, text3));
+		if (vm)
+			l->e->port = (uint16_t)vm->port;
+	}
 	return false;
 }
 
@@ -180,12 +195,7 @@ static void to_remote(struct lookup *l)
 	const char *why = "";
 	char text[ADDR_TEXT_MAX];
 
-	if (l->p->outer && !l->e->routed) {
-		refuse(l, ICMP_NONE, "unexplained", "TUNNEL_TO_TUNNEL", "to_remote",
-		       "came by the tunnel for %s, which is behind the tunnel, and was not sent to the gateway",
-		       addr_text(&l->p->key.dst, text));
-		return;
-	}
+	l->e->port = (uint16_t)l->w->config->vtep.port;
 	l->e->remote = remote_get(l->w, &l->route->vtep, &why);
 	if (!l->e->remote) {
 		refuse(l, ICMP_NONE, "vtep-unroutable", "VTEP_UNROUTABLE", "to_remote", "VTEP %s: %s",
@@ -193,8 +203,57 @@ static void to_remote(struct lookup *l)
 		return;
 	}
 	l->e->action = ACT_TUNNEL;
-	l->e->port = (uint16_t)l->w->config->vtep.port;
 	l->e->dst = l->route->has_mac ? l->route->mac : l->to->gateway_mac;
+}
+
+static bool refuse_by(struct lookup *l, const struct judgement *j)
+{
+	refuse(l, ICMP_NONE, j->code, j->reason, j->site, "%s", j->evidence);
+	return false;
+}
+
+/* What comes from outside for a public address of NAT goes to the network inside. */
+static bool nat_in(struct lookup *l)
+{
+	struct judgement j;
+	uint32_t nat;
+
+	switch (nat_inwards(l->w, l->from, &l->key, &nat, &l->to, &j)) {
+	case NAT_NONE:
+		return true;
+	case NAT_REFUSE:
+		return refuse_by(l, &j);
+	case NAT_DONE:
+		break;
+	}
+	l->e->routed = NAT_IN;
+	l->e->nat = nat;
+	l->e->vni = l->to->vni;
+	l->key = nat_key(l->w->dev, nat, NAT_IN, &l->key);
+	if (!l->e->set) /* a task may name the receiver as the network inside knows it */
+		l->e->set = trace_match(l->w, &l->key, l->to->vni);
+	return true;
+}
+
+static bool nat_out(struct lookup *l)
+{
+	struct judgement j;
+	uint32_t nat;
+
+	if (l->from == l->to || l->e->routed & NAT_IN)
+		return true;
+	switch (nat_outwards(l->w, l->from, l->to, &l->key, &nat, &j)) {
+	case NAT_NONE:
+		return true;
+	case NAT_REFUSE:
+		return refuse_by(l, &j);
+	case NAT_DONE:
+		break;
+	}
+	l->e->routed |= NAT_OUT;
+	l->e->nat = nat;
+	l->key = nat_key(l->w->dev, nat, NAT_OUT, &l->key);
+	return true;
 }
 
 /* Security groups of the VM that sends, then of the one that receives. */
@@ -203,11 +262,22 @@ static void ask_groups(struct lookup *l)
 	struct judgement j;
 
 	if (l->src && !security_allows(l->w, l->src, l->from, false, &l->p->key, &j)) {
-		refuse(l, ICMP_NONE, j.code, j.reason, j.site, "%s", j.evidence);
+		refuse_by(l, &j);
+		l->e->port = l->p->in;
 		return;
 	}
-	if (l->e->action == ACT_PORT && !security_allows(l->w, &l->to->vms[l->route->vm], l->to, true, &l->p->key, &j))
-		refuse(l, ICMP_NONE, j.code, j.reason, j.site, "%s", j.evidence);
+	if (l->e->action == ACT_PORT && !security_allows(l->w, &l->to->vms[l->route->vm], l->to, true, &l->key, &j))
+		refuse_by(l, &j);
+}
+
+static void meter(struct lookup *l)
+{
+	if (!l->src)
+		return;
+	l->e->meter = meter_of(l->src);
+	if (!meter_of_flow(l->w, l->src, &l->p->key, &l->e->flow_meter))
+		refuse(l, ICMP_NONE, "conntrack-full", "FLOW_METERS_FULL", "meter_of_flow",
+		       "all %d meters of flows are in use", FLOW_METERS_MAX);
 }
 
 static void compile(struct lookup *l)
@@ -215,15 +285,19 @@ static void compile(struct lookup *l)
 	bool welcome = find_source(l);
 
 	if (!l->p->outer) /* refused ones too: somebody may look for them */
-		l->e->set = trace_match(l->w, l->p, l->src ? l->from->vni : 0);
+		l->e->set = trace_match(l->w, &l->p->key, l->src ? l->from->vni : 0);
 	if (!welcome)
 		return;
 	l->e->vni = l->from->vni;
+	l->to = l->from;
+	l->key = l->p->key;
+	if (!nat_in(l))
+		return;
 	if (for_gateway(l)) {
 		l->e->action = ACT_LOCAL;
 		return;
 	}
-	if (!find_route(l) || !route_allows(l) || !check_mac(l))
+	if (!find_route(l) || !route_allows(l) || !check_mac(l) || !nat_out(l))
 		return;
 	l->e->vni = l->to->vni;
 	l->e->src = l->to->gateway_mac;
@@ -233,8 +307,7 @@ static void compile(struct lookup *l)
 		to_remote(l);
 	if (l->e->action != ACT_DROP)
 		ask_groups(l);
-	if (l->src)
-		l->e->meter = meter_of(l->src);
+	meter(l);
 }
 
 void slow_path(struct worker *w, struct packet *p)
@@ -243,6 +316,7 @@ void slow_path(struct worker *w, struct packet *p)
 
 	l.e->epoch = w->epoch;
 	l.e->made_ms = w->now_ms;
+	l.e->port = p->in;
 	l.e->tasks = (uint16_t)w->tasks;
 	compile(&l);
 	p->entry = l.e;

@@ -3,6 +3,7 @@
  * VTrace in this device, see trace.h.
  */
 #include "trace.h"
+#include "nat.h"
 #include "remote.h"
 
 #include <stdio.h>
@@ -47,17 +48,21 @@ void trace_close(struct device *dev)
 	dev->vdg = NULL;
 }
 
-uint16_t trace_match(struct worker *w, const struct packet *p, uint32_t vni)
+static struct vdg_flow flow_of(const struct flow_key *k, uint32_t vni)
 {
-	const struct flow_key *k = &p->key;
 	struct vdg_flow flow = {
 	    .sport = k->sport, .dport = k->dport, .proto = k->proto, .family = k->family, .vni = vni};
 
-	if (!w->vdg)
-		return 0;
 	memcpy(flow.src, k->src.b, 16);
 	memcpy(flow.dst, k->dst.b, 16);
-	return vdg_match(w->vdg, &flow);
+	return flow;
+}
+
+uint16_t trace_match(struct worker *w, const struct flow_key *k, uint32_t vni)
+{
+	struct vdg_flow flow = flow_of(k, vni);
+
+	return w->vdg ? vdg_match(w->vdg, &flow) : 0;
 }
 
 uint16_t trace_match_packet(struct worker *w, const struct packet *p)
@@ -66,7 +71,7 @@ uint16_t trace_match_packet(struct worker *w, const struct packet *p)
 
 	if (p->outer)
 		return 0;
-	return trace_match(w, p, config_vm_of_port(w->config, p->in, &vpc) ? vpc->vni : 0);
+	return trace_match(w, &p->key, config_vm_of_port(w->config, p->in, &vpc) ? vpc->vni : 0);
 }
 
 /* The packet where it came in; a tenant's network is that of the VM at its port. */
@@ -104,12 +109,19 @@ void trace_in(struct worker *w, struct packet *p)
 {
 	uint16_t set = p->entry ? p->entry->set : 0;
 	struct vdg_packet v;
+	struct vdg_flow inside;
+	struct flow_key key;
 
 	if (!w->vdg || (!set && !p->hop)) {
 		p->hop = 0;
 		return;
 	}
 	v = seen_in(w, p);
+	if (set && p->entry->routed & NAT_IN) {
+		key = nat_key(w->dev, p->entry->nat, NAT_IN, &p->key);
+		inside = flow_of(&key, p->entry->vni);
+		v.flow = &inside;
+	}
 	p->hop = (uint8_t)vdg_in(w->vdg, set, p->hop, &v);
 	if (set && !p->hop && vdg_spent(w->vdg, set))
 		p->entry->set = 0; /* until tasks change: the flow is like any other again */
@@ -140,6 +152,7 @@ void trace_drop(struct worker *w, const struct packet *p, uint32_t why)
 {
 	struct vdg_packet v = seen_in(w, p);
 
+	v.port = p->at;
 	if (w->vdg)
 		vdg_drop(w->vdg, p->hop, &v, why);
 }

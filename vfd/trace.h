@@ -39,8 +39,8 @@ static inline uint8_t trace_hop(uint8_t outer_tos) /* 0: not coloured */
 	return (uint8_t)vdg_hop_of_dscp(outer_tos >> 2);
 }
 
-uint16_t trace_match(struct worker *w, const struct packet *p, uint32_t vni); /* slow path: the flow's set */
-uint16_t trace_match_packet(struct worker *w, const struct packet *p);        /* the same, of what came in */
+uint16_t trace_match(struct worker *w, const struct flow_key *k, uint32_t vni); /* slow path: the flow's set */
+uint16_t trace_match_packet(struct worker *w, const struct packet *p);          /* the same, of what came in */
 
 void trace_in(struct worker *w,
               struct packet *p); /* p->hop: from the outer DSCP's to the packet's here, 0: not traced */
@@ -66,7 +66,7 @@ static inline uint8_t trace_hop(uint8_t outer_tos)
 	return 0;
 }
 
-static inline uint16_t trace_match(struct worker *w, const struct packet *p, uint32_t vni)
+static inline uint16_t trace_match(struct worker *w, const struct flow_key *k, uint32_t vni)
 {
 	return 0;
 }

@@ -4,8 +4,10 @@
  */
 #include "tunnel.h"
 #include "drop.h"
+#include "frag.h"
 #include "icmp.h"
 #include "remote.h"
+#include "rewrite.h"
 #include "trace.h"
 
 #include <assert.h>
@@ -60,13 +62,14 @@ static void head6(uint8_t *ip, uint32_t len, uint8_t tos, const struct addr *src
 	memcpy(ip + 46, &sum, 2);
 }
 
-static void drop_too_big(struct worker *w, struct packet *p, const struct port *port, uint32_t head)
+static void drop_too_big(struct worker *w, struct packet *p, const struct port_config *port, uint32_t head)
 {
 	char line[160];
 
 	snprintf(line, sizeof(line), "packet of %u bytes and %u of the tunnel's headers exceed the MTU %u of port %s",
-	         p->l3_len, head, port->conf.mtu, port->conf.name);
-	icmp_error(w, p, ICMP_TOO_BIG, (uint16_t)(port->conf.mtu - head));
+	         p->l3_len, head, port->mtu, port->name);
+	rewrite_back(p);
+	icmp_error(w, p, ICMP_TOO_BIG, (uint16_t)(port->mtu - head));
 	drop_packet(w, p, drop_intern(w->dev->drops, "underlay-mtu", "TUNNEL_TOO_BIG", "tunnel_send", line));
 }
 
@@ -92,17 +95,29 @@ static void encapsulate(const struct worker *w, const struct packet *p, uint8_t 
 		head6(ip, inner_len + UDP_VXLAN, tos, &v->addr[1], &r->vtep);
 }
 
+/* Too big for the underlay: in pieces, or not at all. */
+static void send_big(struct worker *w, struct packet *p, const struct port_config *port, uint16_t head)
+{
+	struct packet pieces[FRAG_PIECES_MAX];
+	unsigned int n = frag_cut(w, p, (uint16_t)(port->mtu - head), pieces);
+
+	for (unsigned int i = 0; i < n; i++)
+		tunnel_send(w, &pieces[i], true);
+	if (p->m)
+		drop_too_big(w, p, port, head);
+}
+
 void tunnel_send(struct worker *w, struct packet *p, bool traced)
 {
 	const struct vtep_config *v = &w->config->vtep;
-	const struct port *port = &w->dev->ports[v->port];
+	const struct port_config *port = &w->config->ports[v->port];
 	struct remote *r = p->entry->remote;
 	uint32_t inner_len = rte_pktmbuf_pkt_len(p->m);
 	uint16_t head = (uint16_t)((addr_is4(&r->vtep) ? 20 : 40) + UDP_VXLAN + 14);
 	uint8_t tos = inner_ecn(packet_ip(p)), *at;
 
-	if (p->l3_len + head > port->conf.mtu) {
-		drop_too_big(w, p, port, head);
+	if (p->l3_len + head > port->mtu) {
+		send_big(w, p, port, head);
 		return;
 	}
 	if (r->state != REMOTE_KNOWN) {
@@ -120,4 +135,19 @@ void tunnel_send(struct worker *w, struct packet *p, bool traced)
 	else
 		worker_send(w, v->port, p->m);
 	p->m = NULL;
+}
+
+void tunnel_answer(struct worker *w, const struct packet *to, struct rte_mbuf *m)
+{
+	struct flow_entry entry = {.vni = to->key.vni, .port = (uint16_t)w->config->vtep.port, .action = ACT_TUNNEL};
+	struct packet p = {.m = m, .in = to->in, .at = entry.port, .key = to->key, .entry = &entry};
+	const char *why = "";
+
+	p.l3_len = (uint16_t)(rte_pktmbuf_pkt_len(m) - 14);
+	entry.remote = remote_get(w, &to->outer_src, &why);
+	if (entry.remote)
+		tunnel_send(w, &p, false);
+	else
+		drop_packet(w, &p,
+		            drop_intern(w->dev->drops, "vtep-unroutable", "VTEP_UNROUTABLE", "tunnel_answer", why));
 }

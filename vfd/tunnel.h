@@ -10,4 +10,7 @@
 /* Sends, parks or drops the packet: p->m is NULL then. `traced`: p->hop counts. */
 void tunnel_send(struct worker *w, struct packet *p, bool traced);
 
+/* Sends a frame of the device's own to the tunnel end that `to` came from, in the same network. Takes the mbuf. */
+void tunnel_answer(struct worker *w, const struct packet *to, struct rte_mbuf *m);
+
 #endif

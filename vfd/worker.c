@@ -6,6 +6,7 @@
 #include "drop.h"
 #include "flow.h"
 #include "forward.h"
+#include "frag.h"
 #include "remote.h"
 #include "trace.h"
 
@@ -149,6 +150,7 @@ static void *run(void *arg)
 		if (!w->number && w->now_ms - ticked_ms >= TICK_MS) {
 			ticked_ms = w->now_ms;
 			remotes_tick(w);
+			frags_tick(w);
 			worker_flush(w);
 		}
 		if (n)

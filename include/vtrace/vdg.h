@@ -67,6 +67,9 @@ struct vdg_packet {
 	uint16_t segments; /* of one that stands for several (TSO); else 1 */
 	bool encapsulated; /* at this port it is inside a tunnel, whose ends are: */
 	uint8_t outer_src[16], outer_dst[16];
+	/* vdg_in(): NULL, or the flow that vdg_match() was asked with where NAT makes it another one than the packet's.
+	 */
+	const struct vdg_flow *flow;
 };
 
 struct vdg;
@@ -126,16 +129,18 @@ void vdg_idle(struct vdg_worker *worker);
 /*
  * Slow path: the number of the set of tasks that want this flow, for the flow entry; 0: none, or more than VDG_SETS_MAX
  * or VDG_MATCHES_MAX (counted as lost). Only flows that come from a port of tenants or from outside, not in a tunnel,
- * are asked for.
+ * are asked for; but where NAT translates what comes in, and no task wants it as it came, the translated flow is asked
+ * for too, wherever it came from: answers are found by the flow that a task names.
  */
 uint16_t vdg_match(struct vdg_worker *worker, const struct vdg_flow *flow);
 
 /*
  * Fast path. vdg_in() for a packet that enters: `set` from its flow entry, and `hop` 0 if it came uncoloured (then it
- * is coloured if some task of the set has budget left; not if it came encapsulated: its first device did not want it),
- * else the hop of its outer DSCP. Returns the packet's hop in this device, 0 if it is not traced: the others are for
- * packets with a hop only. vdg_out() returns the DSCP for the outer header where it leaves encapsulated: the next
- * hop's, 0 (leave it) where it does not, or past the last hop.
+ * is coloured if some task of the set has budget left; not if it came encapsulated, for its first device did not want
+ * it, unless NAT translates it here, packet->flow, which that one could not know), else the hop of its outer DSCP.
+ * Returns the packet's hop in this device, 0 if it is not traced: the others are for packets with a hop only. vdg_out()
+ * returns the DSCP for the outer header where it leaves encapsulated: the next hop's, 0 (leave it) where it does not,
+ * or past the last hop.
  */
 unsigned int vdg_in(struct vdg_worker *worker, uint16_t set, unsigned int hop, const struct vdg_packet *packet);
 uint8_t vdg_out(struct vdg_worker *worker, unsigned int hop, const struct vdg_packet *packet);

@@ -74,7 +74,7 @@ fault_vm_prohibits() {
 spoil() {
 	if [ "$1" = on ]; then
 		at vm1 ethtool -K eth0 tx off >/dev/null
-	else
+	elif [ -z "$VFD" ]; then # there it stays off
 		at vm1 ethtool -K eth0 tx on >/dev/null
 	fi
 	nft_table "$1" vm1 'inet spoil' "chain output { type filter hook postrouting priority 300; $2; }"

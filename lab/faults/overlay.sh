@@ -72,7 +72,7 @@ fault_vtep_unroutable_a() {
 fault_underlay_drop() {
 	nft_table "$1" wire 'bridge loss' \
 		"chain forward { type filter hook forward priority 0;
-		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) udp dport $VXLAN_PORT drop; }"
+		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) $(outer_udp) drop; }"
 }
 
 #: underlay-mtu | a | underlay-lost | the underlay switch drops what is longer than 1000 bytes on its way to host b
@@ -83,7 +83,7 @@ fault_underlay_mtu() {
 #: underlay-bleach | a | underlay-lost | the underlay switch clears the DSCP (packets arrive, but without colour)
 fault_underlay_bleach() {
 	nft_table "$1" wire 'bridge bleach' \
-		"chain forward { type filter hook forward priority 0; udp dport $VXLAN_PORT $(outer_ip) dscp set 0; }"
+		"chain forward { type filter hook forward priority 0; $(outer_udp) $(outer_ip) dscp set 0; }"
 }
 
 # fdb_vm2 on|off ADDRESS: host a believes that vm2 lives behind that tunnel end point
@@ -181,14 +181,14 @@ fault_underlay_flooded_b() {
 fault_underlay_third() {
 	nft_table "$1" wire 'bridge third' \
 		"chain forward { type filter hook forward priority 0;
-		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) udp dport $VXLAN_PORT numgen inc mod 3 0 drop; }"
+		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) $(outer_udp) numgen inc mod 3 0 drop; }"
 }
 
 #: underlay-ecn | b | underlay-ecn | the underlay switch marks what host a sends to host b as having met congestion
 fault_underlay_ecn() {
 	nft_table "$1" wire 'bridge congested' \
 		"chain forward { type filter hook forward priority 0;
-		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) udp dport $VXLAN_PORT $(outer_ip) ecn set ce; }"
+		 $(outer_ip) saddr $(vtep a) $(outer_ip) daddr $(vtep b) $(outer_udp) $(outer_ip) ecn set ce; }"
 }
 
 #: vxlan-gbp-a | b | header-bad | host a writes the group of UDP port 53 into its VXLAN headers (GBP), which host b does not know

@@ -67,6 +67,10 @@
 	  "The VM sent more than the rate limit of its port allows.", \
 	  "The device's meter of that port found the packet over the limit; rate and burst are given.", \
 	  "On node %n compare the rate in the evidence with what the VM behind %d sends; raise `rate` in the device's configuration, or slow the sender down.") \
+	X(LIMIT_FLOW, "limit-flow", VT_CLASS_RATE_LIMIT, \
+	  "The flow sent more than the rate limit for each flow of its VM allows.", \
+	  "The device's meter of that flow found the packet over the limit; flow, rate and burst are given.", \
+	  "On node %n compare the rate in the evidence with what the flow sends; raise `flow_rate` of the VM behind %d in the device's configuration, or slow the sender down.") \
 	\
 	/* tenant-config: routes, addresses and ports of the tenant's networks */ \
 	X(ROUTE_MISSING, "route-missing", VT_CLASS_TENANT_CONFIG, \
@@ -125,6 +129,10 @@
 	  "The bridge port does not forward: spanning tree state, hairpin off or flooding off keeps the packet from it.", \
 	  "The bridge dropped the packet at a port whose state or flags, as given, forbid it to pass.", \
 	  "On node %n run `bridge -d link show dev %d`: state must be forwarding; see flood, mcast_flood and hairpin, and set what is missing with `bridge link set dev %d ...`.") \
+	X(NAT_UNMAPPED, "nat-unmapped", VT_CLASS_TENANT_CONFIG, \
+	  "The packet came from outside for a public address of the NAT, and nothing inside is mapped to its port.", \
+	  "The device has neither a running translation nor a dnat rule for this address, port and protocol; the rule with that address is given.", \
+	  "On node %n run `vtrace-vfd ctl PATH show nat`: if a service is meant, add a dnat rule for it; if it is an answer, its translation has ended, see `idle`.") \
 	X(PORT_MISSING, "port-missing", VT_CLASS_TENANT_CONFIG, \
 	  "The bridge has no port for the packet to go to: the receiver's port is not there.", \
 	  "The bridge knew no port for the frame's address, and had none to flood it to but the one where it came in.", \
@@ -173,6 +181,10 @@
 	  "The connection tracking table is full, so the first packet of a new flow was dropped.", \
 	  "Netfilter dropped it without a rule while the number of tracked connections was at its limit; both numbers are given.", \
 	  "On node %n run `sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max`; raise the limit, and see with `conntrack -L` who fills the table.") \
+	X(NAT_POOL_EXHAUSTED, "nat-pool-exhausted", VT_CLASS_HOST_RESOURCE, \
+	  "The NAT has no free address and port for a new flow, so its packets were dropped.", \
+	  "The device looked for a free port of the rule's public addresses and found none; rule, addresses and ports are given.", \
+	  "On node %n run `vtrace-vfd ctl PATH show nat` to see who uses the ports; give the rule more addresses or ports, or a shorter `idle`.") \
 	X(QUEUE_FULL, "queue-full", VT_CLASS_HOST_RESOURCE, \
 	  "A queue of the host was full: its reader (VM, NIC or CPU) takes packets more slowly than they come.", \
 	  "The kernel's drop reason is that of a full ring, backlog, neighbour queue, or a queueing discipline without a rate at that device.", \
@@ -213,8 +225,16 @@
 	  "A header of the packet is cut short or has impossible values.", \
 	  "The kernel's drop reason is that of a header that it could not accept.", \
 	  "On node %n run `tcpdump -vvv -XX -i %d` with the trace's filter and look at lengths and versions; the sender or whoever rewrites the packet is at fault.") \
+	X(FRAGMENT_MISSING, "fragment-missing", VT_CLASS_MALFORMED, \
+	  "A fragment came without the first one of its datagram, which alone tells the ports, so it was thrown away.", \
+	  "The device waited for the first fragment, as long as the evidence says, and it did not come there.", \
+	  "Trace the flow with its ports to see where first fragments go; look at node %n's MTUs (`ip link show dev %d`), and have the sender use smaller packets.") \
 	\
 	/* unsupported */ \
+	X(ACTION_UNSUPPORTED, "action-unsupported", VT_CLASS_UNSUPPORTED, \
+	  "The device's configuration asks for something to be done with the packet that the device cannot do.", \
+	  "The device found the route or rule that decides, and has no such action or service; both are given.", \
+	  "On node %n look at that route in the device's configuration: correct it, or move the flow to a device that has the service.") \
 	X(PROTOCOL_UNSUPPORTED, "protocol-unsupported", VT_CLASS_UNSUPPORTED, \
 	  "The node has no handler for the packet's protocol or extension header.", \
 	  "The kernel's drop reason is an unknown or unhandled protocol.", \

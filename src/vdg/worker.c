@@ -66,10 +66,23 @@ static bool any_left(const struct tasks *tasks, const struct set *set)
 	return false;
 }
 
+/* A device whose flow entries outlived their time colours no packet that the filter does not want. */
+static bool wants(const struct place *place, unsigned int direction, const struct vt_record *rec,
+                  const struct vdg_packet *packet)
+{
+	struct vt_flow translated;
+
+	if (place_wants(place, direction, &rec->flow, rec->vni))
+		return true;
+	if (!packet->flow)
+		return false;
+	translated = flow_of(packet->flow);
+	return place_wants(place, direction, &translated, packet->flow->vni);
+}
+
 /*
  * Takes one from the budget of each slot of the set, and writes a COLOURED `in` for each that had one left, all of one
- * time: by that they are known to be of one packet. A device whose flow entries outlived their time colours no packet
- * that the filter does not want.
+ * time: by that they are known to be of one packet.
  */
 static unsigned int colour(struct vdg_worker *worker, const struct set *set, const struct vdg_packet *packet)
 {
@@ -86,7 +99,7 @@ static unsigned int colour(struct vdg_worker *worker, const struct set *set, con
 		unsigned int slot = set->slots[i];
 		const struct place *place = &tasks->places[slot / 2];
 
-		if (!place_wants(place, slot & 1, &rec.flow, rec.vni) || !tasks_take(tasks, slot))
+		if (!wants(place, slot & 1, &rec, packet) || !tasks_take(tasks, slot))
 			continue;
 		rec.task = place->task.id;
 		rec.flags = (__u16)(flags | VT_REC_COLOURED | (slot & 1 ? VT_REC_REVERSE : 0));
@@ -106,7 +119,7 @@ unsigned int vdg_in(struct vdg_worker *worker, uint16_t number, unsigned int hop
 		see(worker, hop, packet, VT_LOC_IN, 0, 0);
 		return hop;
 	}
-	if (!number || packet->encapsulated)
+	if (!number || (packet->encapsulated && !packet->flow))
 		return 0;
 	set = sets_get(worker->vdg->tasks.sets, number);
 	return set ? colour(worker, set, packet) : 0;

@@ -2,9 +2,9 @@
 """The cases of the conformance suite and the environment they run in.
 
 A case (cases/*.toml, one table a case, named like its fault) is what holds for every datapath: which fault is made, which
-packets are sent through it, and what the right verdict is. An environment (linux.toml) is one datapath: the lab to run in,
-its agents, and what the raw reason and the evidence of each case look like there. A case that an environment does not
-have under [expect] is skipped in it.
+packets are sent through it, and what the right verdict is. An environment (linux.toml, vfd.toml, mixed.toml) is one datapath
+or a mix: the lab to run in, its agents, and what the raw reason and the evidence of each case look like there. It runs the
+cases that it has under [expect].
 """
 
 import os
@@ -60,6 +60,7 @@ class Expect:
     evidence: str = ""
     next_step: str = ""
     skip: str = ""  # why the case cannot run here
+    families: list = field(default_factory=lambda: [4, 6])  # of the case's
 
 
 @dataclass
@@ -69,6 +70,11 @@ class Environment:
     options: dict  # variables for lab/up
     agents: dict  # node: options of its agent
     expect: dict  # case: Expect
+    devices: dict = field(default_factory=dict)  # "node device" of cases: what that is called here, where it is not the same
+    elsewhere: list = field(default_factory=list)  # faults of this lab that other environments try
+
+    def device(self, node, name):
+        return self.devices.get(f"{node} {name}", name)
 
 
 def load_cases():
@@ -80,9 +86,9 @@ def load_cases():
     return cases
 
 
-def load_environment():
-    """The one named by VTRACE_ENVIRONMENT (a file), by default the Linux datapath's."""
-    path = pathlib.Path(os.environ.get("VTRACE_ENVIRONMENT", HERE / "linux.toml"))
+def load_environment(path=os.environ.get("VTRACE_ENVIRONMENT", HERE / "linux.toml")):
+    """By default the one whose file VTRACE_ENVIRONMENT names, or the Linux datapath's."""
+    path = pathlib.Path(path)
     data = tomllib.loads(path.read_text())
     data["expect"] = {name: Expect(**row) for name, row in data["expect"].items()}
     return Environment(name=path.stem, **data)

@@ -250,9 +250,10 @@ class System:
         self.server.wait_line("^ready:", READY_S)
 
     def start_agent(self, node, wait=True, under=()):
-        """under: a program and its arguments that become the agent."""
+        """under: a program and its arguments that become the agent. {lab} in its options is the lab's prefix."""
+        options = [word.format(lab=self.lab.prefix) for word in self.options[node]]
         self.agents[node] = self.lab.start(
-            node, *under, vtrace_path(), "agent", "--server", SERVER, "--node", node, *self.options[node]
+            node, *under, vtrace_path(), "agent", "--server", SERVER, "--node", node, *options
         )
         if wait:
             self.agents[node].wait_line("^ready:", READY_S)

@@ -117,6 +117,13 @@ def test_good_machine_passes(machine):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_devices_in_user_space_need_no_root(machine):
+    (machine / "usr/bin/sudo").unlink()
+    (machine / "sys/kernel/btf/vmlinux").unlink()
+    done = run("check-machine", "vfd", CHECK_ROOT=str(machine), CHECK_KERNEL="6.1.0-18-amd64", CHECK_UID="1000")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize(
     "gone, env, says",
     [

@@ -20,18 +20,18 @@ static const struct {
 } contract[] = {
     {"security-policy", "policy-nft-rule policy-nft-default policy-iptables policy-bpf policy-port-locked policy-ipsec "
                         "policy-nfqueue policy-spoof policy-group-rule policy-group-default"},
-    {"rate-limit", "limit-qdisc limit-nft-rule limit-port"},
+    {"rate-limit", "limit-qdisc limit-nft-rule limit-port limit-flow"},
     {"tenant-config",
      "route-missing route-blackhole route-unreachable route-prohibit forwarding-off rp-filter martian-source "
      "neighbour-failed wrong-mac mtu-exceeded ttl-expired port-down port-isolated port-blocked "
-     "port-missing"},
+     "nat-unmapped port-missing"},
     {"infrastructure",
      "fdb-missing vni-unknown vtep-missing vtep-unroutable vtep-neighbour-failed underlay-lost underlay-mtu "
      "underlay-filtered underlay-ecn"},
-    {"host-resource", "conntrack-full queue-full out-of-memory"},
+    {"host-resource", "conntrack-full nat-pool-exhausted queue-full out-of-memory"},
     {"endpoint", "no-listener socket-full port-unreachable endpoint-filtered address-missing"},
-    {"malformed", "checksum-bad header-bad"},
-    {"unsupported", "protocol-unsupported"},
+    {"malformed", "checksum-bad header-bad fragment-missing"},
+    {"unsupported", "action-unsupported protocol-unsupported"},
     {"unknown", "vanished-in-node unexplained"},
 };
 

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VFD = ROOT / "build/vfd/vtrace-vfd"
+VFD = pathlib.Path(os.environ.get("VTRACE_VFD", ROOT / "build/vfd/vtrace-vfd"))
 VTRACE = ROOT / "build/vtrace"
 TRAFFIC = ROOT / "build/lab/lab-traffic"
 LIMIT = 20  # seconds that anything may take
@@ -170,9 +170,17 @@ class Pair:
 
     def trace(self, flt, traffic, count=20, *options):
         """The result of a trace of what traffic() sends."""
-        task = self.vtrace("add", flt, "--count", count, "--time", 15, *options).strip()
+        time_given = () if "--time" in options else ("--time", 15)
+        task = self.vtrace("add", flt, "--count", count, *time_given, *options).strip()
         traffic()
         return json.loads(self.vtrace("result", task, "--wait", "--packets", "--json"))
+
+    def result(self, task, status=0):
+        """Of a trace at its end; status 3: nothing matched."""
+        argv = ["ip", "netns", "exec", self.ns("ctl"), VTRACE, "result", task, "--wait", "--json"]
+        done = command(*argv, check=False)
+        assert done.returncode == status, done
+        return json.loads(done.stdout)
 
     def sink(self, node, port, count):
         sink = self.process(node, TRAFFIC, "udp-sink", port, "-c", count, "-t", 10)

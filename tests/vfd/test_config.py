@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from device import ROOT, VFD, base_config, command
+from device import ROOT, VFD, VTRACE, base_config, command
 
 
 def check(path):
@@ -23,6 +23,17 @@ def edit(*steps, value):
 
 
 GROUP = {"name": "g", "rules": [{"name": "r", "direction": "in", "action": "allow", "proto": "udp", "ports": "9-1"}]}
+SNAT = {"name": "s", "kind": "snat", "vpc": "red", "prefix": "10.0.0.0/8", "addresses": ["198.51.100.1"]}
+DNAT = {"name": "d", "kind": "dnat", "vpc": "red", "proto": "udp", "address": "198.51.100.1", "port": 80, "to": "10.0.1.1"}
+
+
+def nat(*rules):
+    """Translations from blue into red."""
+    config = edit("vpcs", 0, "nat", value=list(rules))
+    config["vpcs"].append({"name": "red", "vni": 200})
+    return config
+
+
 WRONG = {
     "ports[1].mac: '02:00' is not a MAC address": edit("ports", 1, "mac", value="02:00"),
     "ports[0].kind: 'router' is none of: vm, underlay": edit("ports", 0, "kind", value="router"),
@@ -43,6 +54,13 @@ WRONG = {
         edit("vpcs", 0, "remotes", 0, "prefix", value="10.0.0.0/33"),
     "vpcs[0].routes[0].vpc: there is no VPC 'red'":
         edit("vpcs", 0, "routes", value=[{"prefix": "10.0.0.0/8", "kind": "local", "vpc": "red"}]),
+    "vpcs[0].routes[0].service: is missing": edit("vpcs", 0, "routes", value=[{"prefix": "10.0.0.0/8", "kind": "service"}]),
+    "vpcs[0].nat[0]: the vpc of a nat rule is the one outside, not its own": nat({**SNAT, "vpc": "blue"}),
+    "vpcs[0].nat[0]: addresses inside and outside must be of one family": nat({**SNAT, "addresses": ["2001:db8::1"]}),
+    "vpcs[0].nat[0]: needs at least one public address": nat({**SNAT, "addresses": []}),
+    "vpcs[0].nat[0].idle: must be a number from 11 to 86400": nat({**SNAT, "idle": 5}),
+    "vpcs[0].nat[0]: a dnat rule needs the proto tcp or udp": nat({**DNAT, "proto": "icmp"}),
+    "vpcs[0].nat[1]: another dnat rule leads to the same address and port": nat(DNAT, {**DNAT, "port": 81, "to_port": 80}),
     "security_groups[0].rules[0].ports: '9-1' is no range of ports": edit("security_groups", value=[GROUP]),
 }
 
@@ -78,4 +96,22 @@ def test_documented(tmp_path):
 
 def test_usage():
     assert command(VFD, check=False).returncode == 2
+    assert command(VFD, "ctl", check=False).returncode == 2
     assert command(VFD, "--help").stdout.startswith("usage: vtrace-vfd --config FILE")
+    assert command(VFD, "--version").stdout == command(VTRACE, "--version").stdout.replace("vtrace", "vtrace-vfd")
+
+
+def test_no_device_to_ask(tmp_path):
+    done = command(VFD, "ctl", tmp_path / "ctl", "show", "drops", check=False)
+    assert (done.returncode, done.stderr) == (1, f"vtrace-vfd: cannot ask the device at {tmp_path}/ctl: No such file or directory; "
+                                              "does one run with --ctl and this path?\n")
+
+
+@pytest.mark.parametrize("line, words", [
+    ("vtrace-vfd --c", "--config --ctl --check"), ("vtrace-vfd ctl /x sh", "show"), ("vtrace-vfd ctl /x show f", "flows"),
+    ("vtrace-vfd ctl /x show drops ", "--json")])
+def test_completion(line, words):
+    """As bash asks for it: the words that the last one can become."""
+    script = (f"source {ROOT}/packaging/completion/vtrace-vfd; read -ra COMP_WORDS <<<'{line}'; [[ '{line}' != *' ' ]] || COMP_WORDS+=('');"
+              "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _vtrace_vfd; echo ${COMPREPLY[*]}")
+    assert command("bash", "-c", script).stdout.split() == words.split()

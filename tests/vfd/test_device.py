@@ -130,9 +130,22 @@ def test_a_second_device_leaves_the_first_alone(pair):
     path.write_text(json.dumps(config), encoding="utf-8")
     for socket, ctl, words in (
         (pair.path("a", "vdg"), pair.tmp / "ctl2", "a.vdg: another device serves this socket"),
-        (pair.tmp / "vdg2", pair.path("a", "ctl"), "a.ctl: Address already in use"),
+        (pair.tmp / "vdg2", pair.path("a", "ctl"), "a.ctl: another device serves this socket"),
     ):
         done = command(VFD, "--config", path, "--socket", socket, "--ctl", ctl, check=False)
         assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and words in done.stderr, done.stderr
     assert not (pair.tmp / "ctl2").exists() and not (pair.tmp / "vdg2").exists()
     assert {port["name"] for port in pair.show("a", "ports")} == {"eth0", "vm1"}
+
+
+@pytest.mark.parametrize("pair", [{"start": ("a",)}], indirect=True, ids=["a"])
+def test_a_table_for_people(pair):
+    """On a terminal; JSON everywhere else, and with --json there, too. What cannot be shown is told."""
+    ctl = f"{VFD} ctl {pair.path('a', 'ctl')}"
+    rows = [line.split() for line in command("script", "-qec", f"{ctl} show ports", "/dev/null").stdout.splitlines()]
+    assert rows[0] == ["NAME", "KIND", "MAC", "MTU", "RX", "TX", "TX_FULL", "OWN", "MADE"]
+    assert [row[:4] for row in rows[1:]] == [["eth0", "underlay", MACS["a"], "1600"], ["vm1", "vm", rows[2][2], "1500"]]
+    said = command("script", "-qec", f"{ctl} show ports --json", "/dev/null").stdout.splitlines()
+    assert [json.loads(line)["name"] for line in said] == ["eth0", "vm1"]
+    done = command(VFD, "ctl", pair.path("a", "ctl"), "show", "weather", check=False)
+    assert done.returncode == 1 and "there is no 'weather': show ports, flows, tables or drops" in done.stderr, done.stderr

@@ -48,9 +48,9 @@ ALLOW_ALL = {"name": "all", "direction": "in", "action": "allow", "priority": 10
 OUT_DENY = {"name": "no-out", "direction": "out", "action": "deny", "proto": "udp"}
 
 CASES = {  # change, destination, class, code, node, device, evidence, the device's own reason
-    "group-default": (groups([ALLOW_DNS]), "10.0.1.2", "security-policy", "policy-group-default", "b", "eth0",
+    "group-default": (groups([ALLOW_DNS]), "10.0.1.2", "security-policy", "policy-group-default", "b", "vm2",
                       "direction in of port vm2", "GROUP_DEFAULT"),
-    "group-rule": (groups([ALLOW_ALL, DENY_5000]), "10.0.1.2", "security-policy", "policy-group-rule", "b", "eth0",
+    "group-rule": (groups([ALLOW_ALL, DENY_5000]), "10.0.1.2", "security-policy", "policy-group-rule", "b", "vm2",
                    "group web rule no-5000 (in, deny, priority 5) of port vm2", "GROUP_RULE"),
     "group-out": (groups([OUT_DENY], "a"), "10.0.1.2", "security-policy", "policy-group-rule", "a", "vm1",
                   "rule no-out (out, deny", "GROUP_RULE"),
@@ -62,9 +62,9 @@ CASES = {  # change, destination, class, code, node, device, evidence, the devic
                  "route prohibit 10.9.0.0/16", "ROUTE_PROHIBIT"),
     "no-route": (None, "10.8.0.1", "tenant-config", "route-missing", "a", "vm1", "no route to 10.8.0.1 in VPC blue", "NO_ROUTE"),
     "vni": (vni, "10.0.1.2", "infrastructure", "vni-unknown", "b", "eth0", "no VPC has VNI 100", "VNI_UNKNOWN"),
-    "vtep-dead": (remote(vtep="172.31.0.77"), "10.0.1.2", "infrastructure", "vtep-neighbour-failed", "a", "vm1",
+    "vtep-dead": (remote(vtep="172.31.0.77"), "10.0.1.2", "infrastructure", "vtep-neighbour-failed", "a", "eth0",
                   "172.31.0.77 did not answer", "NEIGHBOUR_FAILED"),
-    "vtep-unroutable": (remote(vtep="192.0.2.1"), "10.0.1.2", "infrastructure", "vtep-unroutable", "a", "vm1",
+    "vtep-unroutable": (remote(vtep="192.0.2.1"), "10.0.1.2", "infrastructure", "vtep-unroutable", "a", "eth0",
                         "VTEP 192.0.2.1", "VTEP_UNROUTABLE"),
 }
 
@@ -132,7 +132,7 @@ def test_underlay_mtu(pair):
     """The VM is told, too, how big a packet may be."""
     pair.agents_start()
     result = pair.trace("udp and dst host 10.0.1.2", lambda: pair.send("vm1", "10.0.1.2", 5000, "-c", 1, "-s", 1400), 1)
-    lost(result, 1, "infrastructure", "underlay-mtu", "a", "vm1", "exceed the MTU 1400 of port eth0")
+    lost(result, 1, "infrastructure", "underlay-mtu", "a", "eth0", "exceed the MTU 1400 of port eth0")
     for family, address in (4, "10.0.1.2"), (6, "fd00:1::2"):
         said = pair.sh("vm1", f"ping -{family} -M do -c 1 -s 1400 -W 2 {address} 2>&1", check=False).stdout.lower()
         assert "mtu = 1350" in said or "mtu=1350" in said, said
