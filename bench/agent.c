@@ -24,7 +24,7 @@ struct agent {
 	atomic_bool end, busy;
 	struct tasks_wanted wanted;
 	unsigned int installed;
-	uint32_t first; /* id of the first one installed */
+	uint32_t first, next; /* ids: of the first one installed, and one that was never used */
 	uint64_t arm_ns;
 	atomic_ullong records;
 };
@@ -91,7 +91,8 @@ static void set(struct agent *a)
 	for (int tries = 0; tries < TRIES; tries++) {
 		for (unsigned int i = 0; i < a->installed; i++)
 			a->dp->ops->disarm(a->dp, a->first + i);
-		a->first += a->wanted.number;
+		a->first = a->next;
+		a->next += a->wanted.number;
 		begin = vt_now_ns();
 		if (install(a, &err)) {
 			a->arm_ns = vt_now_ns() - begin;
@@ -140,7 +141,7 @@ struct agent *agent_open(struct vdg *vdg, const char *socket)
 		die("no memory");
 	a->vdg = vdg;
 	a->socket = socket;
-	a->first = 1;
+	a->next = 1;
 	if (pthread_create(&a->control, NULL, run_control, a))
 		die("no thread");
 	open_driver(a);
