@@ -27,12 +27,9 @@
 #include "bench/dump.h"
 #include "bench/traffic.h"
 #include "bench/untraced.h"
-#include "vfd/drop.h"
 #include "vfd/flow.h"
-#include "vfd/meter.h"
 #include "vfd/ports.h"
-#include "vfd/remote.h"
-#include "vfd/security.h"
+#include "vfd/tables.h"
 #include "vfd/trace.h"
 
 #define STEPS_MAX     TRAFFIC_STEPS
@@ -79,26 +76,16 @@ static struct config *make_config(unsigned long flows)
 	return c;
 }
 
-static void device_open(struct device *dev, const struct config *c, const char *socket)
+static void device_open(struct device *dev, struct config *c, const char *socket)
 {
 	char error[512];
 
-	if (ports_init(dev, c, error, sizeof(error)))
-		die("ports", error);
-	dev->config = c;
-	dev->epoch = 1;
-	dev->nworkers = 1;
+	if (ports_init(dev, c, error, sizeof(error)) || tables_open(dev, c, socket, error))
+		die("device", error);
 	dev->workers[0].dev = dev;
-	dev->remotes = remotes_new();
-	dev->sessions = sessions_new();
 	dev->workers[0].flows = flows_new(0, c->flows);
-	if (!dev->remotes || !dev->sessions || !dev->workers[0].flows)
-		die("tables", "no memory");
-	if (trace_open(dev, socket, error))
-		die("libvdg", error);
-	dev->drops = drops_new(dev);
-	if (!dev->drops || meters_load(dev, c))
-		die("tables", "no memory");
+	if (!dev->workers[0].flows)
+		die("flow cache", "no memory");
 }
 
 /* This thread on the CPU given; before that, threads that shall be elsewhere are made on all others. */
@@ -236,7 +223,7 @@ int main(int argc, char **argv)
 			die("this is no command", line);
 	agent_close(b.agent);
 	dump_close(b.dump);
-	trace_close(&b.dev);
+	tables_close(&b.dev);
 	ports_done(&b.dev);
 	return 0;
 }

@@ -6,13 +6,10 @@
 #include "ctl.h"
 #include "drop.h"
 #include "flow.h"
-#include "frag.h"
 #include "meter.h"
-#include "nat.h"
 #include "ports.h"
-#include "remote.h"
 #include "route.h"
-#include "security.h"
+#include "tables.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -179,18 +176,6 @@ static int fail(const char *what, const char *why)
 	return 1;
 }
 
-static int tables_new(struct device *dev, const struct config *config)
-{
-	dev->config = config;
-	dev->epoch = 1;
-	dev->nworkers = config->workers;
-	dev->remotes = remotes_new();
-	dev->sessions = sessions_new();
-	dev->nats = nats_new();
-	dev->frags = frags_new();
-	return dev->remotes && dev->sessions && dev->nats && dev->frags ? 0 : -ENOMEM;
-}
-
 static int workers_start(struct device *dev)
 {
 	for (unsigned int i = 0; i < dev->nworkers; i++) {
@@ -213,14 +198,7 @@ static void stop(struct device *dev)
 		pthread_join(dev->workers[i].thread, NULL);
 		flows_free(dev->workers[i].flows);
 	}
-	trace_close(dev);
-	remotes_free(dev->remotes);
-	sessions_free(dev->sessions);
-	nats_free(dev->nats);
-	frags_free(dev->frags);
-	meters_free(dev);
-	drops_free(dev->drops);
-	routes_free((struct config *)dev->config);
+	tables_close(dev);
 	ports_done(dev);
 }
 
@@ -229,15 +207,10 @@ static int prepare(struct device *dev, const struct options *o, struct config *c
 {
 	char error[VDG_ERROR_MAX];
 
-	if (tables_new(dev, config) || routes_load(config))
-		return fail("tables", "no memory");
-	if (o->socket && trace_open(dev, o->socket, error)) {
-		fprintf(stderr, "vtrace-vfd: %s\n", error); /* it names the socket */
+	if (tables_open(dev, config, o->socket, error)) {
+		fprintf(stderr, "vtrace-vfd: %s\n", error); /* it says on what */
 		return 1;
 	}
-	dev->drops = drops_new(dev);
-	if (!dev->drops || meters_load(dev, config))
-		return fail("tables", "no memory, or a rate limit that DPDK does not take");
 	if (o->ctl && (*ret_ctl = ctl_listen(o->ctl)) < 0)
 		return fail(o->ctl,
 		            *ret_ctl == -EADDRINUSE ? "another device serves this socket" : strerror(-*ret_ctl));
