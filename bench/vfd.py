@@ -6,6 +6,7 @@ import subprocess
 BURST = 32  # packets of a worker's turn
 STEP = 256  # of a step of bench-vfd
 FLOWS = 65536
+PAIRS = 2  # a round: they take less than a tenth of what the other side takes
 DISTURBED = "bench-vfd was disturbed all the time: the machine is too busy to measure anything"
 SETTINGS = {"idle": (0, "none"), "zero": (10, "zero"), "match": (10, "match")}  # tasks of each
 
@@ -69,7 +70,7 @@ class Device:
 
 
 class Rounds:
-    """ns[setting] and ratio[setting], to the forwarding code without VTrace, have one value a round."""
+    """ns[setting] and ratio[setting], to the forwarding code without VTrace, have values of each round."""
 
     def __init__(self, device, steps):
         self.device, self.steps = device, steps
@@ -85,10 +86,11 @@ class Rounds:
     def round(self):
         for name, wanted in SETTINGS.items():
             self.arming.append(self.device.tasks(*wanted))
-            ns, without = self.device.pair(self.steps)
-            self._add(name, ns, without)
-            if name == "idle":
-                self.ns["without"].append(without)
+            for _ in range(PAIRS):
+                ns, without = self.device.pair(self.steps)
+                self._add(name, ns, without)
+                if name == "idle":
+                    self.ns["without"].append(without)
         self.device.tasks(0, "none")
         self.device.ask("dump on")
         dump = self.device.run(self.steps)["ns"]

@@ -15,6 +15,7 @@
 struct drop {
 	char code[32], reason[48], site[48], evidence[200];
 	uint32_t hash, why;
+	uint16_t next; /* of the same place in heads; number + 1, 0: none */
 	atomic_ullong packets;
 };
 
@@ -23,6 +24,7 @@ struct drops {
 	pthread_mutex_t lock;
 	atomic_uint count;
 	struct drop list[DROPS_MAX];
+	uint16_t heads[DROPS_MAX]; /* by hash: whoever forges addresses makes a reason a packet */
 };
 
 static const struct {
@@ -77,14 +79,17 @@ static bool same(const struct drop *a, const struct drop *b)
 /* DROPS_MAX if there is none and no room for one. */
 static uint32_t find_or_add(struct drops *d, const struct drop *wanted, uint32_t room)
 {
+	uint16_t *head = &d->heads[wanted->hash % DROPS_MAX];
 	uint32_t n = d->count;
 
-	for (uint32_t i = 0; i < n; i++)
-		if (same(&d->list[i], wanted))
-			return i;
+	for (uint32_t i = *head; i; i = d->list[i - 1].next)
+		if (same(&d->list[i - 1], wanted))
+			return i - 1;
 	if (n >= room)
 		return DROPS_MAX;
 	d->list[n] = *wanted;
+	d->list[n].next = *head;
+	*head = (uint16_t)(n + 1);
 	d->count = n + 1;
 	if (d->dev->vdg)
 		d->list[n].why = vdg_why(d->dev->vdg, wanted->code, wanted->reason, wanted->site, wanted->evidence);

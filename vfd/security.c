@@ -23,6 +23,7 @@ struct session_key {
 struct sessions {
 	rte_spinlock_t lock;
 	struct rte_hash *hash;
+	uint32_t swept_ms;
 	uint32_t seen_ms[SESSIONS_MAX + 64];
 };
 
@@ -97,6 +98,9 @@ static void sweep(struct sessions *s, uint32_t now_ms)
 	uint32_t next = 0;
 	int32_t at;
 
+	if (now_ms - s->swept_ms < SWEEP_MS)
+		return; /* a flood of flows must not have it done for each */
+	s->swept_ms = now_ms;
 	while ((at = rte_hash_iterate(s->hash, &key, &data, &next)) >= 0)
 		if (now_ms - s->seen_ms[at] >= SESSION_MS)
 			rte_hash_del_key(s->hash, key);

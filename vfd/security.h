@@ -10,6 +10,7 @@
 
 #define SESSIONS_MAX 65536
 #define SESSION_MS   120000 /* without a packet */
+#define SWEEP_MS     1000   /* between two looks for those that have ended */
 
 struct judgement {
 	const char *code, *reason, *site;

@@ -129,6 +129,35 @@ static void test_colour(void **state)
 	assert_int_not_equal(d->logs[0].rec.packet_id, d->logs[1].rec.packet_id);
 }
 
+/* A task that has not started, or a packet that an old entry's set does not fit, are no sign that nothing will come. */
+static void test_spent(void **state)
+{
+	struct device *d = *state;
+	struct vdg_worker *worker = vdg_worker(d->vdg, 0);
+	struct datagram bytes;
+	struct vdg_packet packet = packet_udp(&bytes, 1, 53, 1), other;
+	struct datagram other_bytes;
+	uint16_t set;
+
+	other = packet_udp(&other_bytes, 1, 54, 2);
+	arm(d, 1, "udp and dst port 53", false, 2);
+	arm(d, 2, "udp and src port 1", false, 1);
+	set = match(d, 0, 1, 53);
+	assert_false(vdg_spent(worker, set));
+	start(d, 1);
+	assert_int_equal(vdg_in(worker, set, 0, &packet), 1);
+	assert_int_equal(vdg_in(worker, match(d, 0, 2, 53), 0, &other), 0);
+	assert_false(vdg_spent(worker, match(d, 0, 2, 53)));
+	assert_int_equal(vdg_in(worker, set, 0, &packet), 1);
+	assert_true(vdg_spent(worker, match(d, 0, 2, 53)));
+	assert_int_equal(vdg_in(worker, set, 0, &packet), 0);
+	assert_false(vdg_spent(worker, set)); /* the second one is to start */
+	start(d, 2);
+	assert_int_equal(vdg_in(worker, set, 0, &packet), 1);
+	assert_true(vdg_spent(worker, set));
+	assert_false(vdg_spent(worker, 0));
+}
+
 /* Records of one packet for several tasks are known by their time. */
 static void test_two_tasks(void **state)
 {
@@ -348,6 +377,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_numbers_outlive_others, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_concerned, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_colour, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_spent, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_two_tasks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_fragments_and_tcp, setup, teardown),

@@ -97,6 +97,18 @@ def test_healthy(pair):
         ("a", 100, "vm1", "eth0"), ("b", 100, "eth0", "vm2")], hops
 
 
+def test_a_flow_is_traced_again(pair):
+    """Once a task has had its packets the flow is like any other; the next task finds it all the same, in one flow entry."""
+    pair.agents_start()
+    sink = pair.sink("vm2", 5000, 90)
+    for count in (5, 7, 9):
+        result = pair.trace("udp and src host 10.0.1.1 and dst port 5000",
+                            lambda: pair.send("vm1", "10.0.1.2", 5000, "-c", 30, "-p", 6000), count)
+        assert (result["packets"]["coloured"], result["packets"]["delivered"]) == (count, count), result
+    sink.expect("received 90 ")
+    assert [f["packets"] for f in pair.show("a", "flows") if f["dport"] == 5000] == [90]
+
+
 def test_spoof(pair):
     pair.agents_start()
     pair.sh("vm1", "ip addr add 10.0.1.77/24 dev eth0; ip route add 10.0.1.2/32 dev eth0 src 10.0.1.77")
