@@ -46,7 +46,7 @@ class Device:
 
     def warm(self):
         """Every flow sends twice; how many packets were lost."""
-        return self.run(2 * self.flows // STEP + 20)["lost"]
+        return self.ask(f"run traced {2 * self.flows // STEP + 20}")[3]
 
     def tasks(self, number, kind):
         """Installs tasks while packets flow; {ns until all colour, packets sent, lost, overtaken}."""
