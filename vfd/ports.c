@@ -23,9 +23,14 @@
 #define MBUFS_XDP   4096 /* of each af_xdp port: both its rings hold mbufs of the pool */
 #define MEMORY_XDP  12   /* MB for these */
 
+static bool has_driver(const struct port_config *p, const char *driver)
+{
+	return !strncmp(p->vdev, driver, strlen(driver));
+}
+
 static bool is_xdp(const struct port_config *p)
 {
-	return !strncmp(p->vdev, "net_af_xdp", strlen("net_af_xdp"));
+	return has_driver(p, "net_af_xdp");
 }
 
 static unsigned int count_xdp(const struct config *config)
@@ -99,7 +104,7 @@ static int port_start(struct device *dev, struct port *p)
 }
 
 /* What to try where a driver does not start; its own words seldom say it. */
-static const char *hint(const char *vdev)
+static const char *hint(const struct port_config *p)
 {
 	static const struct {
 		const char *driver, *hint;
@@ -113,7 +118,7 @@ static const char *hint(const char *vdev)
 	};
 
 	for (size_t i = 0; i < RTE_DIM(hints); i++)
-		if (!strncmp(vdev, hints[i].driver, strlen(hints[i].driver)) && (!hints[i].user || geteuid()))
+		if (has_driver(p, hints[i].driver) && (!hints[i].user || geteuid()))
 			return hints[i].hint;
 	return "";
 }
@@ -123,7 +128,7 @@ static void tell(const struct port *p, int bad, char *log, char *error, size_t s
 {
 	log[strcspn(log, "\n")] = 0; /* what follows is about what did not come of it */
 	snprintf(error, size, "port %s: cannot start %s: %s%s", p->conf.name, p->conf.vdev,
-	         log[0] ? log : strerror(-bad), hint(p->conf.vdev));
+	         log[0] ? log : strerror(-bad), hint(&p->conf));
 }
 
 /* One port, with DPDK's log held back: it is told where the start fails. */
@@ -138,7 +143,7 @@ static int port_init(struct device *dev, struct port *p, char *error, size_t siz
 	bad = port_make(dev, p);
 	if (!bad)
 		bad = port_start(dev, p);
-	rte_openlog_stream(NULL);
+	rte_openlog_stream(stderr); /* not syslog, too: the end of the process may wait for it for ever */
 	if (stream)
 		fclose(stream);
 	if (bad) {
@@ -171,10 +176,15 @@ int ports_init(struct device *dev, const struct config *config, char *error, siz
 	return bad;
 }
 
+/*
+ * No rte_eal_cleanup(), which unmaps memory under DPDK's interrupt thread; and memif's ports are left to the end of the
+ * process: their other ends go as well, and then that thread takes them down at the same time (22.11).
+ */
 void ports_done(struct device *dev)
 {
-	/* no rte_eal_cleanup(): it unmaps memory under DPDK's interrupt thread, which a memif's other end may occupy */
 	for (unsigned int i = 0; i < dev->nports; i++) {
+		if (has_driver(&dev->ports[i].conf, "net_memif"))
+			continue;
 		rte_eth_dev_stop(dev->ports[i].dpdk);
 		rte_eth_dev_close(dev->ports[i].dpdk);
 	}
