@@ -6,6 +6,8 @@ import subprocess
 
 from report import interval, spread
 
+LABELS = {"no task": "no task", "ten tasks, zero match": "10 tasks, no match", "every packet captured": "captured",
+          "ten tasks, full match, 100 packets each gone through": "10 tasks, all matched"}
 HEAD = """set terminal {terminal}
 set output '{file}'
 set style data yerrorlines
@@ -56,7 +58,7 @@ def _draw(folder, name, data, script):
 def draw(folder, raw):
     """settings, tasks and flows, from what evaluation.json holds; the files made."""
     ratios = raw["ratios"]
-    _draw(folder, "settings", _block("d", [f'"{name}" {_cells(vfd)} {_cells(linux)}' for name, (vfd, linux) in ratios.items()]),
+    _draw(folder, "settings", _block("d", [f'"{LABELS[name]}" {_cells(vfd)} {_cells(linux)}' for name, (vfd, linux) in ratios.items()]),
           SETTINGS)
     _draw(folder, "tasks", "".join(_block(side, [f"{n} {_cells(row['ratio'])}" for n, row in raw["tasks"][side].items()])
                                    for side in ("vfd", "linux")), TASKS)

@@ -106,10 +106,10 @@ struct worker {
 	struct device *dev;
 	unsigned int number;
 	pthread_t thread;
-	atomic_ullong turns;          /* bursts begun: what was there two turns ago is not used any more */
-	const struct config *config;  /* of this burst */
-	uint32_t epoch, tasks;        /* of this burst */
-	uint32_t now_ms;              /* of this burst */
+	atomic_ullong turns;          /* begun: what was there two turns ago is not used any more */
+	const struct config *config;  /* of this turn */
+	uint32_t epoch, tasks;        /* of this turn */
+	uint32_t now_ms;              /* of this turn */
 	uint64_t now_tsc;             /* of this burst */
 	uint64_t served;              /* cycles that every port with packets has had at least, worker_turn() */
 	uint32_t icmp_ms, icmp_count; /* limit of ICMP errors */

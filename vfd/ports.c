@@ -10,6 +10,7 @@
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
+#include <rte_kvargs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,20 @@ int ports_init(struct device *dev, const struct config *config, char *error, siz
 	return bad;
 }
 
+/* The socket that a memif server made goes with it. */
+static void memif_unlink(const struct port_config *p)
+{
+	const char *args = strchr(p->vdev, ',');
+	struct rte_kvargs *words = args ? rte_kvargs_parse(args + 1, NULL) : NULL;
+	const char *role = words ? rte_kvargs_get(words, "role") : NULL;
+	const char *abstract = words ? rte_kvargs_get(words, "socket-abstract") : NULL;
+	const char *socket = words ? rte_kvargs_get(words, "socket") : NULL;
+
+	if (role && abstract && socket && !strcmp(role, "server") && !strcmp(abstract, "no"))
+		unlink(socket);
+	rte_kvargs_free(words);
+}
+
 /*
  * No rte_eal_cleanup(), which unmaps memory under DPDK's interrupt thread; and memif's ports are left to the end of the
  * process: their other ends go as well, and then that thread takes them down at the same time (22.11).
@@ -183,8 +198,10 @@ int ports_init(struct device *dev, const struct config *config, char *error, siz
 void ports_done(struct device *dev)
 {
 	for (unsigned int i = 0; i < dev->nports; i++) {
-		if (has_driver(&dev->ports[i].conf, "net_memif"))
+		if (has_driver(&dev->ports[i].conf, "net_memif")) {
+			memif_unlink(&dev->ports[i].conf);
 			continue;
+		}
 		rte_eth_dev_stop(dev->ports[i].dpdk);
 		rte_eth_dev_close(dev->ports[i].dpdk);
 	}

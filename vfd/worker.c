@@ -91,10 +91,10 @@ static unsigned int serve(struct worker *w, unsigned int number)
 	struct rte_mbuf *mbufs[BURST];
 	unsigned int n;
 
-	begin(w);
 	n = rte_eth_rx_burst(port->dpdk, 0, mbufs, BURST);
 	if (!n)
 		return 0;
+	w->now_tsc = rte_rdtsc();
 	atomic_fetch_add_explicit(&port->rx, n, memory_order_relaxed);
 	port->refused = false;
 	forward_burst(w, number, mbufs, n);
@@ -131,8 +131,10 @@ static unsigned int serve_all(struct worker *w, bool *ret_waiting)
 unsigned int worker_turn(struct worker *w)
 {
 	bool waiting;
-	unsigned int n = serve_all(w, &waiting);
+	unsigned int n;
 
+	begin(w);
+	n = serve_all(w, &waiting);
 	return n || !waiting ? n : serve_all(w, &waiting);
 }
 
@@ -148,7 +150,6 @@ static void *run(void *arg)
 	while (!w->dev->stop) {
 		unsigned int n = worker_turn(w);
 
-		begin(w);
 		if (!w->number && w->now_ms - ticked_ms >= TICK_MS) {
 			ticked_ms = w->now_ms;
 			remotes_tick(w);
