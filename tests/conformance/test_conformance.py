@@ -146,6 +146,7 @@ def check_truth(lab, case, family, result):
     # -w: also past a neighbour entry that has to be asked for again
     lab.run(case.source, "ping", "-c1", "-w5", ADDRESSES[case.to][family])
     lab.send_udp(case.source, ADDRESSES[case.to][family], case.port, 1, seed=9)
+    wait_received(lab, case, arrived + 1)
     sink.stop()
     got = counts(sink.output())
     assert got["received"] == arrived + 1, f"{got}: the fault is not mended, or delivered is wrong"

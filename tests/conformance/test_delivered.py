@@ -6,9 +6,26 @@ import pytest
 
 import test_healthy as healthy
 from case import load_environment
+from checks import check_healthy
 from lab import Lab, System
 
 ENV = load_environment()
+ECN_SOCKET = """
+import socket, sys
+six = ":" in sys.argv[1]
+s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
+level = socket.IPPROTO_IPV6 if six else socket.IPPROTO_IP
+"""
+ECN_SEND = ECN_SOCKET + """
+s.setsockopt(level, socket.IPV6_TCLASS if six else socket.IP_TOS, 2)
+s.sendto(b"x" * 64, (sys.argv[1], 5008))
+"""
+ECN_SINK = ECN_SOCKET + """
+s.setsockopt(level, socket.IPV6_RECVTCLASS if six else 13, 1)  # IP_RECVTOS
+s.bind((sys.argv[1], 5008))
+print("ready", flush=True)
+print("ecn", s.recvmsg(100, 100)[1][0][2][0] & 3)
+"""
 
 if ENV.name != "linux":
     test_ping = healthy.test_ping
@@ -31,6 +48,23 @@ if ENV.name != "linux":
     )
     def test_udp(shared, dst, route):
         healthy.test_udp(shared, dst, route)
+
+    @pytest.mark.parametrize("src, dst", [("10.0.1.1", "10.0.1.2"), ("fd01::1", "fd01::2")])
+    def test_congestion_is_passed_on(shared, src, dst):
+        """Marked by the underlay, a flow that does ECN arrives as having met congestion (RFC 6040), and is no loss."""
+        shared.lab.meet("vm1", dst)
+        sink = shared.lab.start("vm2", "python3", "-c", ECN_SINK, dst)
+        sink.wait_line("^ready", 10)
+        shared.lab.fault("underlay-ecn", "on")
+        try:
+            result = shared.trace(
+                f"udp and src host {src} and dst host {dst} and dst port 5008",
+                lambda: shared.lab.run("vm1", "python3", "-c", ECN_SEND, dst), count=1,
+            )
+        finally:
+            shared.lab.fault("underlay-ecn", "off")
+        check_healthy(result, 1, healthy.SAME_VNI)
+        assert sink.wait().splitlines()[-1] == "ecn 3"
 
 
 @pytest.fixture
