@@ -2,9 +2,11 @@
 /*
  * What the parts of the device share: ports, workers, a packet on its way, a flow entry.
  *
- * worker.c takes bursts from ports, parse.c reads the headers, flow.c finds the flow's entry, slow.c compiles one from
- * the configuration where there is none, forward.c does what the entry says; tunnel.c, remote.c and arp.c are the
- * underlay's side, drop.c is the one way out for packets that go no further.
+ * worker.c takes bursts from ports, parse.c reads the headers, frag.c gives fragments their ports, flow.c finds the
+ * flow's entry; where there is none, admit.c says whether the port may begin one, and slow.c compiles it from the
+ * configuration: route.c, security.c, nat.c, meter.c. forward.c does what the entry says, rewrite.c changes headers;
+ * tunnel.c, remote.c and arp.c are the underlay's side, icmp.c what senders are told, drop.c is the one way out for
+ * packets that go no further.
  */
 #ifndef VFD_DEVICE_H
 #define VFD_DEVICE_H

@@ -121,10 +121,11 @@ static void append(struct frags *f, uint16_t *chain, uint16_t place)
 static void learn(struct frags *f, const struct datagram_key *key, const struct packet *p, uint32_t now_ms)
 {
 	int32_t at = datagram_new(f, key, now_ms);
-	struct datagram *d = &f->list[at];
+	struct datagram *d;
 
 	if (at < 0)
 		return; /* the others of it will wait in vain, and be dropped */
+	d = &f->list[at];
 	d->made_ms = now_ms;
 	d->known = true;
 	d->sport = p->key.sport;
