@@ -42,6 +42,7 @@ bool admit_flow(struct worker *w, struct packet *p)
 	if (take_token(w, port))
 		return true;
 	port->refused = true;
+	port->refused_ms = w->now_ms;
 	entry.set = trace_match_packet(w, p); /* whoever looks for the packet shall find it */
 	p->entry = &entry;
 	trace_in(w, p);

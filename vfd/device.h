@@ -93,9 +93,10 @@ struct port {
 	struct port_config conf;
 	uint16_t dpdk; /* DPDK's number */
 	struct mac mac;
-	rte_spinlock_t tx_lock;                     /* workers share a port's one queue */
-	uint64_t used;                              /* cycles of its worker, see worker_turn() */
-	bool refused;                               /* new flows of this burst, which then counts twice */
+	rte_spinlock_t tx_lock; /* workers share a port's one queue */
+	uint64_t used;          /* cycles of its worker, see worker_turn() */
+	bool refused;           /* it went beyond its budget of new flows, last at: */
+	uint32_t refused_ms;
 	uint32_t tokens, begun_ms, busy_rate, busy; /* of new flows, admit.c */
 	atomic_ullong rx, tx, tx_full;
 	atomic_ullong

@@ -18,11 +18,13 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#define IDLE_NS  50000  /* busy polling of several devices on few cores costs round trips of milliseconds */
-#define REST_NS  500000 /* after REST_MS without a packet: costs a tenth of that */
-#define REST_MS  100
-#define TICK_MS  100 /* of neighbours */
-#define SHARE_US 20  /* some bursts */
+#define IDLE_NS    50000  /* busy polling of several devices on few cores costs round trips of milliseconds */
+#define REST_NS    500000 /* after REST_MS without a packet: costs a tenth of that */
+#define REST_MS    100
+#define TICK_MS    100 /* of neighbours */
+#define SHARE_US   20  /* some bursts */
+#define PENALTY    4
+#define PENALTY_MS 100
 
 static unsigned int transmit(struct worker *w, unsigned int port, struct rte_mbuf **mbufs, unsigned int n)
 {
@@ -90,23 +92,24 @@ static unsigned int serve(struct worker *w, unsigned int number)
 	struct port *port = &w->dev->ports[number];
 	struct rte_mbuf *mbufs[BURST];
 	unsigned int n;
+	bool beyond;
 
 	n = rte_eth_rx_burst(port->dpdk, 0, mbufs, BURST);
 	if (!n)
 		return 0;
 	w->now_tsc = rte_rdtsc();
 	atomic_fetch_add_explicit(&port->rx, n, memory_order_relaxed);
-	port->refused = false;
 	forward_burst(w, number, mbufs, n);
 	worker_flush(w);
-	port->used = RTE_MAX(port->used, w->served) + ((rte_rdtsc() - w->now_tsc) << port->refused);
+	beyond = port->refused && w->now_ms - port->refused_ms < PENALTY_MS;
+	port->used = RTE_MAX(port->used, w->served) + (rte_rdtsc() - w->now_tsc) * (beyond ? PENALTY : 1);
 	return n;
 }
 
 /*
  * A burst from each port, but for those whose packets have cost the worker more time by SHARE than those of another
- * port that has some: what is dear is taken from the time of the port that it comes from. A burst with flows beyond the
- * port's budget counts twice, so that the port's neighbours keep more than half of the time.
+ * port that has some: what is dear is taken from the time of the port that it comes from. That of a port which went
+ * beyond its budget of new flows a moment ago counts PENALTY times: its neighbours keep more than half of the time.
  */
 static unsigned int serve_all(struct worker *w, bool *ret_waiting)
 {
