@@ -6,13 +6,14 @@ import subprocess
 
 from report import interval, spread
 
-LABELS = {"no task": "no task", "ten tasks, zero match": "10 tasks, no match", "every packet captured": "captured",
-          "ten tasks, full match, 100 packets each gone through": "10 tasks, all matched"}
+LABELS = {"no task": "no task", "ten tasks, zero match": r"10 tasks,\nno match", "every packet captured": "captured",
+          "ten tasks, full match, 100 packets each gone through": r"10 tasks,\nall matched"}
 HEAD = """set terminal {terminal}
 set output '{file}'
 set style data yerrorlines
 set grid
-set key top left
+set bmargin 4
+set key top left opaque
 """
 SETTINGS = """set title 'CPU time a packet, to the same without VTrace (median, its 95 % interval)'
 set yrange [0:*]
@@ -27,10 +28,11 @@ set logscale x
 set yrange [0:2]
 plot $vfd using 1:2:3:4 title 'vtrace-vfd', $linux using 1:2:3:4 title 'Linux'
 """
-FLOWS = """set title 'vtrace-vfd: rate of one core, packets of 64 bytes'
+FLOWS = """set title 'vtrace-vfd: rate of one core, packets of 64 bytes (median, its 95 % interval)'
 set xlabel 'flows'
 set ylabel 'Mpps'
 set logscale x
+set key bottom left
 set yrange [0:*]
 plot $d using 1:2:3:4 title 'with VTrace, no task', $d using 1:5:6:7 title 'without VTrace'
 """
