@@ -44,6 +44,14 @@ static inline bool addr_equal(const struct addr *a, const struct addr *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
+static inline bool addr_among(const struct addr *list, size_t n, const struct addr *a)
+{
+	for (size_t i = 0; i < n; i++)
+		if (addr_equal(&list[i], a))
+			return true;
+	return false;
+}
+
 static inline bool mac_equal(const void *a, const void *b)
 {
 	return !memcmp(a, b, 6);

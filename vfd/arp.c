@@ -119,10 +119,7 @@ void arp_ask(struct worker *w, const struct vtep_config *vtep, const struct addr
 
 static const uint8_t *gateway_mac(const struct vpc *vpc, const struct addr *addr)
 {
-	for (size_t i = 0; i < vpc->ngateway; i++)
-		if (addr_equal(&vpc->gateway[i], addr))
-			return vpc->gateway_mac.b;
-	return NULL;
+	return addr_among(vpc->gateway, vpc->ngateway, addr) ? vpc->gateway_mac.b : NULL;
 }
 
 /* The MAC that a VM shall use for an address of its network, NULL: nobody has it. */

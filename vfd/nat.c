@@ -154,20 +154,13 @@ static struct translation *add(struct nats *n, const struct nat_rule *r, const s
 	return t;
 }
 
-static bool is_public(const struct nat_rule *r, const struct addr *addr)
-{
-	for (size_t i = 0; i < r->npublic; i++)
-		if (addr_equal(&r->public[i], addr))
-			return true;
-	return false;
-}
-
 /* Whether a rule would still make this translation: a reload may have taken it away. */
 static bool makes(const struct config *c, const struct nat_rule *r, const struct translation *t)
 {
 	return c->vpcs[r->outside].vni == t->outside.vni && (!r->proto || r->proto == t->inside.proto) &&
 	       (!r->port || r->port == t->inside.port) && prefix_has(&r->prefix, &t->inside.addr) &&
-	       is_public(r, &t->outside.addr) && t->outside.port >= r->lo && t->outside.port <= r->hi;
+	       addr_among(r->public, r->npublic, &t->outside.addr) && t->outside.port >= r->lo &&
+	       t->outside.port <= r->hi;
 }
 
 /* NULL if no rule makes it any more; else the VPC inside. */
@@ -200,7 +193,8 @@ static const struct nat_rule *forwarder(const struct config *c, const struct tup
 
 			*ret_vpc = &c->vpcs[v];
 			if (r->kind == NAT_DESTINATION && c->vpcs[r->outside].vni == outside->vni &&
-			    r->proto == outside->proto && r->lo == outside->port && is_public(r, &outside->addr))
+			    r->proto == outside->proto && r->lo == outside->port &&
+			    addr_among(r->public, r->npublic, &outside->addr))
 				return r;
 		}
 	return NULL;
@@ -334,18 +328,11 @@ static const struct nat_rule *public_rule(const struct config *c, const struct v
 	for (size_t v = 0; v < c->nvpcs; v++)
 		for (size_t i = 0; i < c->vpcs[v].nnats; i++) {
 			*ret_vpc = &c->vpcs[v];
-			if (&c->vpcs[c->vpcs[v].nats[i].outside] == outside && is_public(&c->vpcs[v].nats[i], addr))
+			if (&c->vpcs[c->vpcs[v].nats[i].outside] == outside &&
+			    addr_among(c->vpcs[v].nats[i].public, c->vpcs[v].nats[i].npublic, addr))
 				return &c->vpcs[v].nats[i];
 		}
 	return NULL;
-}
-
-static bool is_gateway(const struct vpc *vpc, const struct addr *addr)
-{
-	for (size_t i = 0; i < vpc->ngateway; i++)
-		if (addr_equal(&vpc->gateway[i], addr))
-			return true;
-	return false;
 }
 
 static enum nat_answer refuse_unmapped(struct judgement *why, const struct nat_rule *r, const struct vpc *vpc,
@@ -392,7 +379,9 @@ enum nat_answer nat_inwards(struct worker *w, const struct vpc *from, const stru
 	if (!r)
 		return NAT_NONE;
 	if (!has_end(key))
-		return is_gateway(from, &key->dst) ? NAT_NONE : refuse_protocol(ret_why, r, vpc, key, "nat_inwards");
+		return addr_among(from->gateway, from->ngateway, &key->dst)
+		           ? NAT_NONE
+		           : refuse_protocol(ret_why, r, vpc, key, "nat_inwards");
 	rte_spinlock_lock(&n->lock);
 	t = find_made(n, w->config, &outside, w->now_ms);
 	if (!t)
@@ -403,7 +392,7 @@ enum nat_answer nat_inwards(struct worker *w, const struct vpc *from, const stru
 		*ret_to = config_vpc_of_vni(w->config, t->inside.vni);
 	}
 	rte_spinlock_unlock(&n->lock);
-	if (answer == NAT_NONE && !is_gateway(from, &key->dst))
+	if (answer == NAT_NONE && !addr_among(from->gateway, from->ngateway, &key->dst))
 		return refuse_unmapped(ret_why, r, vpc, &outside);
 	return answer;
 }

@@ -52,14 +52,6 @@ static const char *port_name(const struct lookup *l, unsigned int port)
 	return l->w->dev->ports[port].conf.name;
 }
 
-static bool has_address(const struct vm *vm, const struct addr *addr)
-{
-	for (size_t i = 0; i < vm->naddrs; i++)
-		if (addr_equal(&vm->addrs[i], addr))
-			return true;
-	return false;
-}
-
 static bool find_source(struct lookup *l)
 {
 	const struct flow_key *k = &l->p->key;
@@ -79,21 +71,12 @@ static bool find_source(struct lookup *l)
 		refuse(l, ICMP_NONE, "policy-spoof", "SOURCE_MAC", "find_source",
 		       "source MAC %s is not the VM's, %s, at port %s", mac_text(&k->src_mac, text),
 		       mac_text(&l->src->mac, text2), port_name(l, l->p->in));
-	else if (!has_address(l->src, &k->src))
+	else if (!addr_among(l->src->addrs, l->src->naddrs, &k->src))
 		refuse(l, ICMP_NONE, "policy-spoof", "SOURCE_ADDRESS", "find_source",
 		       "source address %s is none of the VM's at port %s", addr_text(&k->src, text),
 		       port_name(l, l->p->in));
 	else
 		return true;
-	return false;
-}
-
-/* The gateway's own address ends the lookup. */
-static bool for_gateway(struct lookup *l)
-{
-	for (size_t i = 0; i < l->from->ngateway && l->to == l->from; i++)
-		if (addr_equal(&l->from->gateway[i], &l->p->key.dst))
-			return true;
 	return false;
 }
 
@@ -107,13 +90,12 @@ static bool find_route(struct lookup *l)
 			break;
 		l->to = &l->w->config->vpcs[l->route->vpc];
 	}
-	addr_text(&l->key.dst, text);
 	if (!l->route)
-		refuse(l, ICMP_NO_ROUTE, "route-missing", "NO_ROUTE", "find_route", "no route to %s in VPC %s", text,
-		       l->to->name);
+		refuse(l, ICMP_NO_ROUTE, "route-missing", "NO_ROUTE", "find_route", "no route to %s in VPC %s",
+		       addr_text(&l->key.dst, text), l->to->name);
 	else if (l->route->kind == ROUTE_VPC)
 		refuse(l, ICMP_NONE, "unexplained", "ROUTE_LOOP", "find_route",
-		       "routes to %s lead through more than %d VPCs", text, VPC_HOPS_MAX);
+		       "routes to %s lead through more than %d VPCs", addr_text(&l->key.dst, text), VPC_HOPS_MAX);
 	else
 		return true;
 	return false;
@@ -293,7 +275,8 @@ static void compile(struct lookup *l)
 	l->key = l->p->key;
 	if (!nat_in(l))
 		return;
-	if (for_gateway(l)) {
+	if (l->to == l->from &&
+	    addr_among(l->from->gateway, l->from->ngateway, &l->p->key.dst)) { /* its own: the end */
 		l->e->action = ACT_LOCAL;
 		return;
 	}
